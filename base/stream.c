@@ -1,0 +1,68 @@
+/*
+ * Reading, writing and probing a connected socket. Called by the stream's one owner.
+ */
+#include "base/stream.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum err
+stream_read(struct stream *stream, void *to, size_t size, size_t *got)
+{
+    ssize_t count;
+
+    do
+        count = recv(stream->fd, to, size, MSG_DONTWAIT);
+    while (count == -1 && errno == EINTR);
+    if (count == -1)
+        return err_from_errno(errno);
+    if (count == 0 && size > 0)
+        return ERR_CLOSED;
+    *got = (size_t)count;
+    return ERR_OK;
+}
+
+enum err
+stream_write(struct stream *stream, const struct iovec *parts, int count, size_t *sent)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t taken;
+
+    do
+        taken = sendmsg(stream->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (taken == -1 && errno == EINTR);
+    if (taken == -1)
+        return err_from_errno(errno);
+    *sent = (size_t)taken;
+    return ERR_OK;
+}
+
+enum err
+stream_finish(struct stream *stream)
+{
+    return shutdown(stream->fd, SHUT_WR) == -1 ? err_from_errno(errno) : ERR_OK;
+}
+
+enum pulse
+stream_pulse(const struct stream *stream)
+{
+    char byte;
+    ssize_t count;
+
+    do
+        count = recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    while (count == -1 && errno == EINTR);
+    if (count == -1)
+        return errno == EAGAIN ? PULSE_QUIET : PULSE_GONE;
+    return count == 0 ? PULSE_GONE : PULSE_NOISY;
+}
+
+void
+stream_close(struct stream *stream)
+{
+    if (stream->fd == -1)
+        return;
+    close(stream->fd);
+    stream->fd = -1;
+}

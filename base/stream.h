@@ -1,0 +1,40 @@
+#ifndef CARPOOL_BASE_STREAM_H
+#define CARPOOL_BASE_STREAM_H
+
+#include <stddef.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+
+/*
+ * A connected, non-blocking socket without any events: it can travel between threads, because
+ * nothing of it is registered anywhere. Its events, while it is in use, are a struct watch.
+ */
+struct stream {
+    int fd;
+};
+
+/* What is to be seen on a stream that should be silent. */
+enum pulse {
+    PULSE_QUIET, /* alive, nothing to read: fit for the next request */
+    PULSE_NOISY, /* bytes that nobody asked for */
+    PULSE_GONE,  /* closed or broken */
+};
+
+/* Reads what is there. ERR_AGAIN: nothing; ERR_CLOSED: the far side's end. */
+enum err stream_read(struct stream *stream, void *to, size_t size, size_t *got);
+
+/* Writes what the socket takes; *sent may be less than asked. ERR_AGAIN: nothing was taken. */
+enum err stream_write(struct stream *stream, const struct iovec *parts, int count,
+                      size_t *sent);
+
+/* Tells the far side that no more comes; what it sends can still be read. */
+enum err stream_finish(struct stream *stream);
+
+/* Looks without taking anything. Any thread that owns the stream. */
+enum pulse stream_pulse(const struct stream *stream);
+
+/* Closes the socket; the stream is empty (fd -1) afterwards. Empty streams are fine. */
+void stream_close(struct stream *stream);
+
+#endif

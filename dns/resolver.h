@@ -1,0 +1,94 @@
+#ifndef CARPOOL_DNS_RESOLVER_H
+#define CARPOOL_DNS_RESOLVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "base/address.h"
+#include "base/err.h"
+#include "base/slice.h"
+#include "base/stats.h"
+
+/*
+ * Names → addresses for one worker: a c-ares channel on its base, a cache by TTL with negative
+ * answers, one question on the wire however many ask. A resolver and what it hands out belong
+ * to its base's thread.
+ */
+struct resolver;
+
+/* The layer's counters; one array of DNS_STAT_COUNT per worker. */
+enum dns_stat {
+#define STAT(symbol, name, help) DNS_STAT_##symbol,
+#include "dns/stats.def"
+#undef STAT
+    DNS_STAT_COUNT
+};
+
+enum dns_family { DNS_ANY, DNS_IPV4, DNS_IPV6 };
+
+struct resolver_settings {
+    char servers[512];    /* "ADDR:PORT, …"; empty: those of resolv.conf */
+    char hosts_file[256]; /* empty: none */
+    enum dns_family family;
+    unsigned timeout_ms; /* of the first try; each further try waits longer */
+    unsigned tries;
+    unsigned min_ttl_ms;
+    unsigned max_ttl_ms;
+    unsigned negative_ttl_ms;
+    unsigned cache_size;   /* names; the least recently used one goes */
+    unsigned max_inflight; /* questions on the wire; ERR_DNS_BUSY beyond */
+};
+
+/*
+ * The addresses of one host, in the order to be tried (RFC 6724 as far as the families go:
+ * alternating, IPv6 first). Immutable; references are counted, on one thread only.
+ */
+struct answer {
+    unsigned references;
+    size_t count;
+    struct address addresses[]; /* the port is 0 */
+};
+
+void answer_ref(struct answer *answer);
+void answer_unref(struct answer *answer);
+
+struct dns_ask;
+
+/*
+ * Called from the loop, never inside resolver_ask(). Either the answer with err ERR_OK, or NULL
+ * and why not. A first answer may be partial (is_final false: the other family is still on its
+ * way, RFC 8305 §3 resolution delay of 50 ms); then on_answer is called once more with what
+ * both gave. The answer is borrowed: take a reference to keep it.
+ */
+typedef void dns_on_answer(void *arg, enum err err, struct answer *answer, bool is_final);
+
+/* ERR_IO when c-ares cannot start, ERR_SYNTAX for servers that it cannot read. */
+enum err resolver_new(struct event_base *base, const struct resolver_settings *settings,
+                      stat_counter *stats, struct resolver **resolver);
+
+/* Questions under way end with ERR_CANCELLED, from inside this call. */
+void resolver_free(struct resolver *resolver);
+
+/*
+ * New settings, or the same ones after resolv.conf or hosts changed: a new channel for new
+ * questions; the old one lives until its own are answered. The cache is emptied.
+ * On failure the resolver goes on as it was.
+ */
+enum err resolver_reload(struct resolver *resolver, const struct resolver_settings *settings);
+
+/*
+ * Addresses of a host: an IP literal (with or without brackets), localhost and *.localhost
+ * (RFC 6761 §6.3), a hosts-file entry, a cached answer; each of these at once: returns ERR_OK
+ * with *answer (the caller owns that reference) or the error. Otherwise asks, and returns
+ * ERR_AGAIN with *ask: on_answer follows, unless resolver_cancel() comes first.
+ */
+enum err resolver_ask(struct resolver *resolver, struct slice host, dns_on_answer *on_answer,
+                      void *arg, struct answer **answer, struct dns_ask **ask);
+
+/* Nothing is called any more; the question itself goes on and fills the cache. */
+void resolver_cancel(struct dns_ask **ask);
+
+#endif

@@ -1,0 +1,91 @@
+#ifndef CARPOOL_POOL_LEASE_H
+#define CARPOOL_POOL_LEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/address.h"
+#include "base/err.h"
+#include "base/stream.h"
+#include "pool/key.h"
+#include "pool/pool.h"
+
+/*
+ * A borrowed upstream connection, or the wait for one. Belongs to the exchange that checked it
+ * out, on its worker's thread. park, discard and cancel take it and clear the pointer.
+ */
+struct lease;
+
+enum lease_want {
+    LEASE_ANY,    /* whatever is parked, else a new one */
+    LEASE_YOUNG,  /* a new one, or one used within fresh_for_unsafe_ms (non-idempotent) */
+    LEASE_FRESH,  /* a new one: the retry after a stale one */
+    LEASE_TUNNEL, /* a new one that is used up: outside the per-host cap, under max_tunnels */
+};
+
+enum lease_state { LEASE_WAITING, LEASE_HELD, LEASE_FAILED };
+
+/* May this checkout use this far end? Asked of every address dialed and every stream reused. */
+typedef enum err lease_rule(const void *arg, const struct address *address);
+
+struct lease_request {
+    const struct pool_key *key; /* copied */
+    enum lease_want want;
+    lease_rule *rule;     /* ERR_OK, ERR_FORBIDDEN or ERR_SELF; any worker's thread */
+    const void *rule_arg; /* borrowed while the lease waits */
+    void (*on_lease)(
+        void *arg); /* no longer LEASE_WAITING; from the loop, never inside a call */
+    void *arg;
+};
+
+/* What an access log line says of a lease. */
+struct lease_facts {
+    bool is_reused;
+    bool is_queued; /* had to wait at a cap */
+    unsigned uses;  /* exchanges on this connection, this one included */
+    uint64_t id;    /* the connection's, never used again */
+    struct address local;
+    struct address remote;
+    unsigned idle_ms; /* parked before this lease; 0 if fresh */
+    unsigned dns_ms;  /* of this connection's own dial, when fresh */
+    unsigned connect_ms;
+};
+
+/* Never NULL. May be HELD or FAILED at once; then on_lease is not called. */
+struct lease *lease_checkout(struct lane *lane, const struct lease_request *request);
+
+enum lease_state lease_state(const struct lease *lease);
+
+/* Why it is LEASE_FAILED. */
+enum err lease_error(const struct lease *lease);
+
+/* Does a WAITING lease wait for its own dial (true) or in the queue at a cap (false)? */
+bool lease_is_dialing(const struct lease *lease);
+
+/* Of a HELD lease: borrowed until it is given back. The watch on it is the borrower's. */
+struct stream *lease_stream(struct lease *lease);
+const struct lease_facts *lease_facts(const struct lease *lease);
+
+/* Notes traffic for the table of connections. */
+void lease_count(struct lease *lease, uint64_t sent_bytes, uint64_t received_bytes);
+
+/* What HTTP learned about whether and how the connection may be used again. */
+struct park_terms {
+    unsigned idle_timeout_ms; /* announced by the origin's Keep-Alive; 0: nothing announced */
+    unsigned uses_left;       /* announced; 0 is "none left" only if has_uses_left */
+    bool has_uses_left;
+};
+
+/*
+ * Gives a HELD lease's connection back for reuse. The caller vouches that both messages ended
+ * exactly; what is buffered, too old or used up is closed instead. Shut the watch first.
+ */
+void lease_park(struct lease **lease, const struct park_terms *terms);
+
+/* Closes a HELD lease's connection and frees the lease. Shut the watch first. */
+void lease_discard(struct lease **lease);
+
+/* Gives up a lease in any state: what it was granted goes back. NULL is fine. */
+void lease_cancel(struct lease **lease);
+
+#endif

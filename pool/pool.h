@@ -1,0 +1,73 @@
+#ifndef CARPOOL_POOL_POOL_H
+#define CARPOOL_POOL_POOL_H
+
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "base/mailbox.h"
+#include "base/stats.h"
+#include "dns/resolver.h"
+
+/* All upstream connections of the process: the shelf, the tuple table, the caps. */
+struct pool;
+
+/* One worker's side of the pool: its base, resolver, mailbox and counters. */
+struct lane;
+
+enum pool_stat {
+#define STAT(symbol, name, help) POOL_STAT_##symbol,
+#include "pool/stats.def"
+#undef STAT
+    POOL_STAT_COUNT
+};
+
+struct pool_settings {
+    unsigned idle_timeout_ms;     /* a parked connection is closed after this long */
+    unsigned max_age_ms;          /* since connect; 0: no limit */
+    unsigned max_uses;            /* exchanges on one connection; 0: no limit */
+    unsigned max_per_host;        /* parked + leased + dialing, for one key */
+    unsigned max_parked_per_host; /* of these, parked */
+    unsigned max_total;           /* over all keys, without tunnels */
+    unsigned max_tunnels;
+    unsigned max_waiting;         /* leases that queue, in total; ERR_QUEUE_FULL beyond */
+    unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
+    unsigned connect_timeout_ms;  /* DNS, TCP, all addresses together */
+    unsigned queue_timeout_ms;    /* wait for a connection at a cap */
+};
+
+struct pool *pool_new(const struct pool_settings *settings);
+
+/* When no lane is left. Closes what is parked. */
+void pool_free(struct pool *pool);
+
+/* New settings for what happens from now on. Any thread. */
+void pool_configure(struct pool *pool, const struct pool_settings *settings);
+
+/*
+ * One sweep of the janitor: closes parked streams that are readable, too old or idle too long,
+ * one shard after another. Called about once a second, on the main thread.
+ */
+void pool_sweep(struct pool *pool);
+
+/* Closes every parked stream, for drain. Any thread. */
+void pool_clear(struct pool *pool);
+
+/* Gauges that belong to the pool, not to a lane. Any thread. */
+struct pool_gauges {
+    uint64_t open; /* parked + leased + dialing */
+    uint64_t parked;
+    uint64_t waiting; /* leases that queue at a cap */
+    uint64_t tunnels;
+    uint64_t hosts; /* buckets */
+};
+void pool_gauges(struct pool *pool, struct pool_gauges *gauges);
+
+/* base, mailbox, resolver and stats (POOL_STAT_COUNT of them) are borrowed for its life. */
+struct lane *lane_new(struct pool *pool, struct event_base *base, struct mailbox *mailbox,
+                      struct resolver *resolver, stat_counter *stats);
+
+/* When none of its leases is held. Dials under way are given up. */
+void lane_free(struct lane *lane);
+
+#endif

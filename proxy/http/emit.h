@@ -1,0 +1,45 @@
+#ifndef CARPOOL_PROXY_HTTP_EMIT_H
+#define CARPOOL_PROXY_HTTP_EMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "proxy/http/body.h"
+#include "proxy/http/head.h"
+#include "proxy/http/target.h"
+
+/*
+ * Writing heads for the next hop: always HTTP/1.1, hop-by-hop fields replaced by our own
+ * (RFC 9110 §7.6.1), framing fields written from what was understood, never copied; everything
+ * else in order, case and number as it came. ERR_TOO_LARGE past the buffer's cap.
+ */
+
+/* In origin form; Host from the target. The body's kind decides the framing fields. */
+enum err emit_request(struct buf *out, const struct head *head, const struct target *target,
+                      const struct body *body);
+
+/* How a response's body is framed towards the client. */
+struct emit_framing {
+    enum body_kind kind; /* BODY_CHUNKED only to HTTP/1.1 clients */
+    uint64_t length;     /* BODY_LENGTH */
+    bool copies_length;  /* HEAD and 304: the origin's Content-Length is kept though no body
+                            follows */
+    bool keeps_alive; /* says whether the client connection stays open, in the client's words */
+    bool is_old_client; /* HTTP/1.0: "Connection: keep-alive" must be said */
+};
+
+enum err emit_response(struct buf *out, const struct head *head,
+                       const struct emit_framing *framing);
+
+/* A 1xx head without hop-by-hop fields. */
+enum err emit_interim(struct buf *out, const struct head *head);
+
+#define EMIT_CHUNK_HEAD_SIZE 20
+/* "1f\r\n" into to; returns its size. */
+size_t emit_chunk_head(uint64_t size, char to[EMIT_CHUNK_HEAD_SIZE]);
+/* What follows the last chunk: "0\r\n\r\n". What follows every other: "\r\n". */
+#define EMIT_LAST_CHUNK SLICE("0\r\n\r\n")
+#define EMIT_CHUNK_END SLICE("\r\n")
+
+#endif

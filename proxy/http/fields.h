@@ -1,0 +1,31 @@
+#ifndef CARPOOL_PROXY_HTTP_FIELDS_H
+#define CARPOOL_PROXY_HTTP_FIELDS_H
+
+#include <stdbool.h>
+
+#include "proxy/http/head.h"
+
+/*
+ * Is the field for the next hop only: one of the fixed set of RFC 9110 §7.6.1 (Connection,
+ * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, Trailer, Proxy-Authorization,
+ * Proxy-Authenticate) or named by this head's Connection?
+ */
+bool field_is_hop_by_hop(const struct head *head, const struct field *field);
+
+/*
+ * Does the sender of this head want to keep the connection? HTTP/1.1: unless it says close;
+ * HTTP/1.0: only if it says keep-alive. From a client, Proxy-Connection counts where there is
+ * no Connection (old clients).
+ */
+bool fields_keep_alive(const struct head *head, bool is_request);
+
+/* "Keep-Alive: timeout=5, max=100". */
+struct keep_alive {
+    bool has_timeout;
+    unsigned timeout_s;
+    bool has_max;
+    unsigned max;
+};
+struct keep_alive fields_parse_keep_alive(const struct head *head);
+
+#endif

@@ -1,0 +1,23 @@
+#ifndef CARPOOL_PROXY_REASONS_H
+#define CARPOOL_PROXY_REASONS_H
+
+#include "base/err.h"
+#include "proxy/http/head.h"
+
+/* Every way an exchange ends. No free-form reasons. */
+enum reason {
+#define REASON(symbol, status, word, text) REASON_##symbol,
+#include "proxy/reasons.def"
+#undef REASON
+    REASON_COUNT
+};
+
+unsigned reason_status(enum reason reason); /* 0: no answer is sent */
+const char *reason_word(enum reason reason);
+const char *reason_text(enum reason reason);
+
+/* The reason that a refused request head, or a lease's error, stands for. */
+enum reason reason_of_refusal(enum refusal refusal);
+enum reason reason_of_err(enum err err);
+
+#endif

@@ -1,0 +1,57 @@
+#ifndef CARPOOL_PROXY_WORKER_H
+#define CARPOOL_PROXY_WORKER_H
+
+#include <stddef.h>
+
+#include "base/address.h"
+#include "base/err.h"
+#include "base/mailbox.h"
+#include "pool/pool.h"
+#include "proxy/config.h"
+#include "proxy/stats.h"
+
+/*
+ * A thread of the data plane: its event base, listeners, resolver, lane, counters and clients.
+ * These functions are the main thread's; workers are told things by mail.
+ */
+struct worker;
+
+/* carpool's own addresses as they were really bound: nobody is led to them through carpool. */
+struct own_addresses {
+    const struct address *list;
+    size_t count;
+};
+
+struct worker_setup {
+    unsigned number;
+    struct config *config; /* a reference is taken */
+    struct pool *pool;     /* borrowed */
+    const int *listeners;  /* bound and listening; the worker owns them from now on */
+    size_t listener_count;
+    struct own_addresses own;      /* borrowed */
+    struct access_log *access_log; /* borrowed, any thread may write to it */
+    struct mailbox *main;          /* where on_done is posted */
+    struct mail *on_done;          /* posted once, when the worker has drained or was stopped */
+};
+
+enum err worker_new(const struct worker_setup *setup, struct worker **worker);
+
+/* Starts its thread. */
+enum err worker_start(struct worker *worker);
+
+/* New settings for exchanges that begin from now on; takes its own reference. */
+void worker_reload(struct worker *worker, struct config *config);
+
+/* Accepts what already queues, stops listening, finishes what runs, then posts on_done. */
+void worker_drain(struct worker *worker);
+
+/* Ends all that runs at once, then posts on_done. May follow worker_drain(). */
+void worker_stop(struct worker *worker);
+
+/* Waits for the thread of a drained or stopped worker, or frees one that was never started. */
+void worker_free(struct worker *worker);
+
+/* Its counters; readable from any thread as long as the worker lives. */
+const struct worker_stats *worker_stats(const struct worker *worker);
+
+#endif
