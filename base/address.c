@@ -88,7 +88,7 @@ address_parse(struct slice text, struct address *address)
 enum err
 address_of_local(int fd, struct address *address)
 {
-    struct sockaddr_storage any;
+    struct sockaddr_storage any = {0};
     socklen_t size = sizeof(any);
 
     if (getsockname(fd, (struct sockaddr *)&any, &size) == -1)
@@ -99,7 +99,7 @@ address_of_local(int fd, struct address *address)
 enum err
 address_of_peer(int fd, struct address *address)
 {
-    struct sockaddr_storage any;
+    struct sockaddr_storage any = {0};
     socklen_t size = sizeof(any);
 
     if (getpeername(fd, (struct sockaddr *)&any, &size) == -1)
@@ -119,8 +119,9 @@ address_format_ip(const struct address *address, char *to)
     inet_ntop(AF_INET6, &address->v6.sin6_addr, to, ADDRESS_TEXT_SIZE);
     if (address->v6.sin6_scope_id != 0 &&
         if_indextoname(address->v6.sin6_scope_id, zone) != NULL) {
-        strcat(to, "%");
-        strcat(to, zone);
+        size_t used = strlen(to);
+
+        snprintf(to + used, ADDRESS_TEXT_SIZE - used, "%%%s", zone);
     }
     return to;
 }
