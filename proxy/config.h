@@ -4,8 +4,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/address.h"
+#include "base/err.h"
+#include "proxy/complaint.h"
+#include "proxy/settings.h"
+
+/* The choices, in the order of settings.def; log.level is an enum log_level, dns.family an
+ * enum dns_family. */
+enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
 /*
  * All settings, immutable once loaded. The members are those of settings.def, named section_key
@@ -18,8 +26,7 @@ struct config {
 #define CONFIG_SIZE uint64_t
 #define CONFIG_TEXT char *
 #define CONFIG_CHOICE unsigned
-#define SETTING(section, key, type, preset, least, most, when, help)                           \
-    CONFIG_##type section##_##key;
+#define SETTING(section, key, type, ...) CONFIG_##type section##_##key;
 #include "proxy/settings.def"
 #undef SETTING
 
@@ -33,10 +40,52 @@ struct config {
     uint16_t *connect_ports; /* access.connect_ports */
     size_t connect_port_count;
 
+    /* where each setting was given, such as "carpool.conf:12"; NULL: it is the preset */
+    char *given_at[SETTING_TOTAL];
+
     _Atomic unsigned references;
 };
 
+/* One setting from the command line. Texts are borrowed. */
+struct assignment {
+    const struct setting *setting;
+    const char *text;
+    const char *given_at; /* "--set pool.max_total" */
+};
+
+/* Where settings come from, each going before the one above it. */
+struct config_sources {
+    const char *file;               /* NULL: what CARPOOL_CONFIG names, or none */
+    const char *const *environment; /* as environ; NULL: none */
+    const struct assignment *assignments;
+    size_t assignment_count;
+};
+
+/*
+ * Presets < file < environment < command line. On failure (ERR_SYNTAX, or what opening the file
+ * gave) the complaint says where, what and what was expected. The caller owns one reference.
+ * Main thread only: the file's parser keeps global state.
+ */
+enum err config_load(const struct config_sources *sources, struct config **config,
+                     struct complaint *complaint);
+
 void config_ref(struct config *config);
 void config_unref(struct config *config);
+
+/*
+ * The next variable that looks like carpool's but names none of its sections (Kubernetes and
+ * Docker set such ones for services called carpool): it has no effect. NULL at the end; start
+ * with *position 0.
+ */
+const char *config_stray_variable(const char *const *environment, size_t *position);
+
+/* A setting's value as a file would have it, without quotes; free() it. */
+char *config_text(const struct config *config, const struct setting *setting);
+
+/* A file that loads to the same settings. */
+void config_print(const struct config *config, FILE *to);
+
+/* One entry per setting, for --help. */
+void config_print_help(FILE *to);
 
 #endif

@@ -1,0 +1,162 @@
+/*
+ * What the texts among the settings mean: addresses, ranges, ports. Part of the loader.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "proxy/config_set.h"
+
+/* As many addresses, ranges or ports as a setting may list. */
+#define LIST_MOST 256
+
+static enum err
+understand_listeners(struct config *config, struct slice *bad)
+{
+    struct slice rest = slice_of(config->proxy_listen);
+    struct slice element;
+    size_t count = 0;
+
+    free(config->listeners);
+    config->listeners = xcalloc(LIST_MOST, sizeof(config->listeners[0]));
+    while (slice_next_element(&rest, &element)) {
+        if (count == LIST_MOST || address_parse(element, &config->listeners[count]) != ERR_OK) {
+            *bad = element;
+            return ERR_SYNTAX;
+        }
+        count++;
+    }
+    config->listener_count = count;
+    return count > 0 ? ERR_OK : ERR_SYNTAX;
+}
+
+static enum err
+understand_admin(struct config *config)
+{
+    struct slice text = slice_of(config->admin_listen);
+
+    config->has_admin = !slice_equal(text, SLICE("off"));
+    return config->has_admin ? address_parse(text, &config->admin) : ERR_OK;
+}
+
+static enum err
+add_range(struct config *config, struct slice text)
+{
+    if (config->client_range_count == LIST_MOST)
+        return ERR_RANGE;
+    return address_range_parse(text, &config->client_ranges[config->client_range_count++]);
+}
+
+static enum err
+add_ranges(struct config *config, struct slice word)
+{
+    static const struct {
+        const char *word;
+        const char *ranges;
+    } words[] = {
+        {"loopback", "127.0.0.0/8, ::1"},
+        {"private", "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, "
+                    "169.254.0.0/16, fe80::/10, fc00::/7"},
+        {"all", "0.0.0.0/0, ::/0"},
+    };
+    struct slice range;
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct slice rest = slice_of(words[i].ranges);
+
+        if (!slice_equal(word, slice_of(words[i].word)))
+            continue;
+        while (err == ERR_OK && slice_next_element(&rest, &range))
+            err = add_range(config, range);
+        return err;
+    }
+    return add_range(config, word);
+}
+
+static enum err
+understand_clients(struct config *config, struct slice *bad)
+{
+    struct slice rest = slice_of(config->access_clients);
+    struct slice element;
+
+    free(config->client_ranges);
+    config->client_ranges = xcalloc(LIST_MOST, sizeof(config->client_ranges[0]));
+    config->client_range_count = 0;
+    while (slice_next_element(&rest, &element))
+        if (add_ranges(config, element) != ERR_OK) {
+            *bad = element;
+            return ERR_SYNTAX;
+        }
+    return config->client_range_count > 0 ? ERR_OK : ERR_SYNTAX;
+}
+
+static enum err
+understand_ports(struct config *config, struct slice *bad)
+{
+    struct slice rest = slice_of(config->access_connect_ports);
+    struct slice element;
+    uint64_t port;
+
+    free(config->connect_ports);
+    config->connect_ports = xcalloc(LIST_MOST, sizeof(config->connect_ports[0]));
+    config->connect_port_count = 0;
+    while (slice_next_element(&rest, &element)) {
+        if (config->connect_port_count == LIST_MOST ||
+            slice_to_number(element, UINT16_MAX, &port) != ERR_OK || port == 0) {
+            *bad = element;
+            return ERR_SYNTAX;
+        }
+        config->connect_ports[config->connect_port_count++] = (uint16_t)port;
+    }
+    return ERR_OK;
+}
+
+/* The list is written again with every port in place: that is how the resolver reads it. */
+static enum err
+understand_servers(struct config *config, struct slice *bad)
+{
+    struct slice rest = slice_of(config->dns_servers);
+    struct slice element;
+    struct address address;
+    char whole[512] = "";
+    char text[ADDRESS_TEXT_SIZE];
+    size_t used = 0;
+
+    while (slice_next_element(&rest, &element)) {
+        enum err err = address_parse(element, &address);
+
+        if (err != ERR_OK)
+            err = address_parse_ip(element, 53, &address);
+        *bad = element;
+        if (err != ERR_OK || address_port(&address) == 0)
+            return ERR_SYNTAX;
+        used += (size_t)snprintf(whole + used, sizeof(whole) - used, "%s%s",
+                                 used > 0 ? ", " : "", address_format(&address, text));
+        if (used >= sizeof(whole))
+            return ERR_RANGE;
+    }
+    free(config->dns_servers);
+    config->dns_servers = xstrdup(whole);
+    return ERR_OK;
+}
+
+enum err
+config_understand(struct config *config, const struct setting *setting, struct slice *bad)
+{
+    switch (setting_index(setting)) {
+    case SETTING_proxy_listen:
+        return understand_listeners(config, bad);
+    case SETTING_admin_listen:
+        return understand_admin(config);
+    case SETTING_log_access:
+        return config->log_access[0] != '\0' ? ERR_OK : ERR_SYNTAX;
+    case SETTING_dns_servers:
+        return understand_servers(config, bad);
+    case SETTING_access_clients:
+        return understand_clients(config, bad);
+    case SETTING_access_connect_ports:
+        return understand_ports(config, bad);
+    default:
+        return ERR_OK;
+    }
+}

@@ -1,0 +1,97 @@
+/*
+ * The ways an exchange ends. The table is reasons.def. Pure, any thread.
+ */
+#include "proxy/reasons.h"
+
+#include <stddef.h>
+
+static const struct {
+    unsigned status;
+    const char *word;
+    const char *text;
+} reasons[REASON_COUNT] = {
+#define REASON(symbol, status, word, text) [REASON_##symbol] = {status, word, text},
+#include "proxy/reasons.def"
+#undef REASON
+};
+
+unsigned
+reason_status(enum reason reason)
+{
+    return reasons[reason].status;
+}
+
+const char *
+reason_word(enum reason reason)
+{
+    return reasons[reason].word;
+}
+
+const char *
+reason_text(enum reason reason)
+{
+    return reasons[reason].text;
+}
+
+enum reason
+reason_of_refusal(enum refusal refusal)
+{
+    switch (refusal) {
+    case REFUSAL_LINE_TOO_LONG:
+        return REASON_LINE_TOO_LONG;
+    case REFUSAL_HEAD_TOO_LARGE:
+    case REFUSAL_TOO_MANY_FIELDS:
+        return REASON_HEAD_TOO_LARGE;
+    case REFUSAL_VERSION:
+        return REASON_VERSION;
+    case REFUSAL_TARGET:
+        return REASON_TARGET;
+    case REFUSAL_SCHEME:
+        return REASON_SCHEME;
+    case REFUSAL_SCHEME_LATER:
+        return REASON_SCHEME_LATER;
+    case REFUSAL_HOST:
+        return REASON_HOST;
+    case REFUSAL_FRAMING:
+        return REASON_FRAMING;
+    case REFUSAL_CODING:
+        return REASON_CODING;
+    case REFUSAL_NONE:
+    case REFUSAL_SYNTAX:
+        break;
+    }
+    return REASON_SYNTAX;
+}
+
+/* Errors of a checkout: DNS, dial, caps and rules. What cannot come from one is INTERNAL. */
+static const enum reason of_err[ERR_COUNT] = {
+    [ERR_CLOSED] = REASON_CONNECT_FAILED,
+    [ERR_RESET] = REASON_CONNECT_FAILED,
+    [ERR_REFUSED] = REASON_CONNECT_FAILED,
+    [ERR_UNREACHABLE] = REASON_CONNECT_FAILED,
+    [ERR_NO_ADDRESS] = REASON_CONNECT_FAILED,
+    [ERR_PERMISSION] = REASON_CONNECT_FAILED,
+    [ERR_IO] = REASON_CONNECT_FAILED,
+    [ERR_TIMEOUT] = REASON_CONNECT_TIMEOUT,
+    [ERR_NO_DESCRIPTORS] = REASON_BUSY,
+    [ERR_NO_PORTS] = REASON_BUSY,
+    [ERR_NO_MEMORY] = REASON_BUSY,
+    [ERR_FORBIDDEN] = REASON_FORBIDDEN,
+    [ERR_SELF] = REASON_SELF,
+    [ERR_DNS_NAME] = REASON_DNS_FAILED,
+    [ERR_DNS_NOT_FOUND] = REASON_DNS_FAILED,
+    [ERR_DNS_NO_ADDRESS] = REASON_DNS_FAILED,
+    [ERR_DNS_SERVER] = REASON_DNS_FAILED,
+    [ERR_DNS_TIMEOUT] = REASON_DNS_TIMEOUT,
+    [ERR_DNS_BUSY] = REASON_BUSY,
+    [ERR_QUEUE_TIMEOUT] = REASON_QUEUE_TIMEOUT,
+    [ERR_QUEUE_FULL] = REASON_BUSY,
+    [ERR_TUNNELS_FULL] = REASON_TUNNELS_FULL,
+};
+
+enum reason
+reason_of_err(enum err err)
+{
+    /* 0 is DONE, which no error is: rows that are missing above. */
+    return of_err[err] != REASON_DONE ? of_err[err] : REASON_INTERNAL;
+}

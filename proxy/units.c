@@ -1,0 +1,112 @@
+/*
+ * Times and sizes with their units. Pure functions, any thread.
+ */
+#include "proxy/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct unit {
+    const char *word;
+    uint64_t value;
+};
+
+/* The greatest first, so that the first one that divides a value writes it shortest. */
+static const struct unit times[] = {
+    {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}, {NULL, 0},
+};
+
+static const struct unit sizes[] = {
+    {"t", 1ull << 40}, {"g", 1ull << 30}, {"m", 1ull << 20},
+    {"k", 1ull << 10}, {"", 1},           {NULL, 0},
+};
+
+static const struct unit *
+find_unit(const struct unit *units, struct slice word)
+{
+    for (; units->word != NULL; units++)
+        if (slice_equal_nocase(word, slice_of(units->word)))
+            return units;
+    return NULL;
+}
+
+/* The digits at the front of the text, and what follows them. */
+static struct slice
+split_digits(struct slice text, struct slice *rest)
+{
+    size_t size = 0;
+
+    while (size < text.size && text.data[size] >= '0' && text.data[size] <= '9')
+        size++;
+    *rest = (struct slice){text.data + size, text.size - size};
+    return (struct slice){text.data, size};
+}
+
+static enum err
+read_number(struct slice digits, const struct unit *unit, uint64_t *value)
+{
+    uint64_t number;
+    enum err err;
+
+    if (unit == NULL)
+        return ERR_SYNTAX;
+    err = slice_to_number(digits, UINT64_MAX / unit->value, &number);
+    if (err == ERR_OK)
+        *value = number * unit->value;
+    return err;
+}
+
+enum err
+unit_read_msec(struct slice text, uint64_t *msec)
+{
+    struct slice word;
+    struct slice digits = split_digits(text, &word);
+
+    if (slice_equal(text, SLICE("0"))) {
+        *msec = 0;
+        return ERR_OK;
+    }
+    return read_number(digits, find_unit(times, word), msec);
+}
+
+enum err
+unit_read_size(struct slice text, uint64_t *size)
+{
+    struct slice word;
+    struct slice digits = split_digits(text, &word);
+
+    if (word.size == 2 && slice_ends_nocase(word, SLICE("b")))
+        word.size = 1;
+    else if (word.size == 3 && slice_ends_nocase(word, SLICE("ib")))
+        word.size = 1;
+    return read_number(digits, find_unit(sizes, word), size);
+}
+
+static const char *
+write_value(const struct unit *units, uint64_t value, char *to)
+{
+    while (value % units->value != 0)
+        units++;
+    snprintf(to, UNIT_TEXT_SIZE, "%" PRIu64 "%s", value / units->value, units->word);
+    return to;
+}
+
+const char *
+unit_write_msec(uint64_t msec, char *to)
+{
+    if (msec == 0)
+        snprintf(to, UNIT_TEXT_SIZE, "0");
+    else
+        write_value(times, msec, to);
+    return to;
+}
+
+const char *
+unit_write_size(uint64_t size, char *to)
+{
+    if (size == 0)
+        snprintf(to, UNIT_TEXT_SIZE, "0");
+    else
+        write_value(sizes, size, to);
+    return to;
+}

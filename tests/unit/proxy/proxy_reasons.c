@@ -1,0 +1,99 @@
+/* The table of reasons, and what refusals and errors become. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proxy/reasons.h"
+
+static void
+words_are_unique(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        for (unsigned j = i + 1; j < REASON_COUNT; j++)
+            assert_string_not_equal(reason_word(i), reason_word(j));
+}
+
+static void
+statuses_are_errors_or_none(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < REASON_COUNT; i++) {
+        unsigned status = reason_status(i);
+
+        assert_true(status == 0 || (status >= 400 && status <= 599));
+        assert_true(strlen(reason_text(i)) > 0);
+    }
+}
+
+static void
+refusals_get_the_statuses_of_their_comments(void **state)
+{
+    static const struct {
+        enum refusal refusal;
+        unsigned status;
+    } rows[] = {
+        {REFUSAL_SYNTAX, 400},         {REFUSAL_LINE_TOO_LONG, 414},
+        {REFUSAL_HEAD_TOO_LARGE, 431}, {REFUSAL_TOO_MANY_FIELDS, 431},
+        {REFUSAL_VERSION, 505},        {REFUSAL_TARGET, 400},
+        {REFUSAL_SCHEME, 400},         {REFUSAL_SCHEME_LATER, 501},
+        {REFUSAL_HOST, 400},           {REFUSAL_FRAMING, 400},
+        {REFUSAL_CODING, 501},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(reason_status(reason_of_refusal(rows[i].refusal)), rows[i].status);
+}
+
+static void
+errors_of_a_checkout_get_their_reasons(void **state)
+{
+    static const struct {
+        enum err err;
+        enum reason reason;
+    } rows[] = {
+        {ERR_REFUSED, REASON_CONNECT_FAILED},
+        {ERR_UNREACHABLE, REASON_CONNECT_FAILED},
+        {ERR_TIMEOUT, REASON_CONNECT_TIMEOUT},
+        {ERR_FORBIDDEN, REASON_FORBIDDEN},
+        {ERR_SELF, REASON_SELF},
+        {ERR_DNS_NOT_FOUND, REASON_DNS_FAILED},
+        {ERR_DNS_NO_ADDRESS, REASON_DNS_FAILED},
+        {ERR_DNS_TIMEOUT, REASON_DNS_TIMEOUT},
+        {ERR_QUEUE_TIMEOUT, REASON_QUEUE_TIMEOUT},
+        {ERR_QUEUE_FULL, REASON_BUSY},
+        {ERR_TUNNELS_FULL, REASON_TUNNELS_FULL},
+        {ERR_NO_DESCRIPTORS, REASON_BUSY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(reason_of_err(rows[i].err), rows[i].reason);
+}
+
+static void
+every_error_is_answered_with_a_status(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ERR_COUNT; i++)
+        assert_true(reason_status(reason_of_err(i)) >= 400);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_unique),
+        cmocka_unit_test(statuses_are_errors_or_none),
+        cmocka_unit_test(refusals_get_the_statuses_of_their_comments),
+        cmocka_unit_test(errors_of_a_checkout_get_their_reasons),
+        cmocka_unit_test(every_error_is_answered_with_a_status),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
