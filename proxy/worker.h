@@ -7,7 +7,9 @@
 #include "base/err.h"
 #include "base/mailbox.h"
 #include "pool/pool.h"
+#include "proxy/access_log.h"
 #include "proxy/config.h"
+#include "proxy/policy/acl.h"
 #include "proxy/stats.h"
 
 /*
@@ -16,12 +18,6 @@
  */
 struct worker;
 
-/* carpool's own addresses as they were really bound: nobody is led to them through carpool. */
-struct own_addresses {
-    const struct address *list;
-    size_t count;
-};
-
 struct worker_setup {
     unsigned number;
     struct config *config; /* a reference is taken */
@@ -29,6 +25,7 @@ struct worker_setup {
     const int *listeners;  /* bound and listening; the worker owns them from now on */
     size_t listener_count;
     struct own_addresses own;      /* borrowed */
+    _Atomic unsigned *all_clients; /* open client connections of all workers; borrowed */
     struct access_log *access_log; /* borrowed, any thread may write to it */
     struct mailbox *main;          /* where on_done is posted */
     struct mail *on_done;          /* posted once, when the worker has drained or was stopped */

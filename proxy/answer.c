@@ -1,0 +1,134 @@
+/*
+ * carpool's own answers: error pages and what they say. The worker's thread.
+ */
+#include "proxy/answer.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#define ANSWER_HEAD_SIZE 1024
+#define ANSWER_BODY_SIZE 4096
+
+static const char *
+status_phrase(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *phrase;
+    } phrases[] = {
+        {200, "OK"},
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {414, "URI Too Long"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {508, "Loop Detected"},
+    };
+
+    for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Error";
+}
+
+bool
+answer_wants_html(const struct exchange *exchange)
+{
+    const struct field *accept = NULL;
+
+    /* Before the head was read and kept, nothing is known of the client. */
+    if (exchange->head_memory != NULL)
+        accept = head_field(&exchange->head, SLICE("Accept"));
+    return accept != NULL &&
+           memmem(accept->value.data, accept->value.size, "text/html", 9) != NULL;
+}
+
+const char *
+answer_escape(const char *text, char *to, size_t size)
+{
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 7 < size; text++) {
+        if (*text == '<' || *text == '>' || *text == '&' || *text == '"' || *text == '\'')
+            used += (size_t)snprintf(to + used, size - used, "&#%d;", *text);
+        else
+            to[used++] = *text;
+    }
+    to[used] = '\0';
+    return to;
+}
+
+void
+answer_send_page(struct exchange *exchange, unsigned status, const char *type,
+                 const char *fields, struct slice body)
+{
+    bool is_head = exchange->head_memory != NULL && exchange->head.method == METHOD_HEAD;
+    bool is_old = exchange->head_memory != NULL && exchange->head.minor == 0;
+    char head[ANSWER_HEAD_SIZE];
+    char date[64];
+    struct iovec parts[2];
+    time_t now = time(NULL);
+    struct tm utc;
+    int size;
+
+    gmtime_r(&now, &utc);
+    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    size = snprintf(head, sizeof(head),
+                    "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s; charset=utf-8\r\n"
+                    "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",
+                    status, status_phrase(status), date, type, body.size, fields,
+                    !exchange->keeps_client ? "Connection: close\r\n"
+                    : is_old                ? "Connection: keep-alive\r\n"
+                                            : "");
+    parts[0] = (struct iovec){head, (size_t)size};
+    parts[1] = (struct iovec){(char *)body.data, body.size};
+    exchange->status = status;
+    exchange->has_answer = true;
+    exchange->answer_bytes += (size_t)size + (is_head ? 0 : body.size);
+    client_write(exchange->client, parts, is_head || body.size == 0 ? 1 : 2);
+}
+
+/* Is every byte of the request read, so that the next one can be told from its body? */
+static bool
+is_request_read(const struct exchange *exchange)
+{
+    return exchange->head_memory != NULL && exchange->request_body.is_done;
+}
+
+void
+answer_send_error(struct exchange *exchange, enum reason reason, const char *detail)
+{
+    unsigned status = reason_status(reason);
+    char body[ANSWER_BODY_SIZE];
+    char safe[2 * ANSWER_DETAIL_SIZE];
+    int size;
+
+    if (!is_request_read(exchange))
+        exchange->keeps_client = false;
+    if (detail == NULL)
+        detail = "";
+    if (answer_wants_html(exchange))
+        size = snprintf(body, sizeof(body),
+                        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                        "<title>%u %s</title></head>\n<body><h1>%u %s</h1>\n<p>%s.</p>\n"
+                        "<p>%s</p>\n<p>%s</p>\n<hr><p>carpool (%s)</p></body></html>\n",
+                        status, status_phrase(status), status, status_phrase(status),
+                        reason_text(reason), answer_escape(detail, safe, sizeof(safe)),
+                        reason_advice(reason), reason_word(reason));
+    else
+        size =
+            snprintf(body, sizeof(body), "%u %s\n%s.\n%s%s%s\ncarpool (%s)\n", status,
+                     status_phrase(status), reason_text(reason), detail,
+                     *detail != '\0' ? "\n" : "", reason_advice(reason), reason_word(reason));
+    answer_send_page(exchange, status, answer_wants_html(exchange) ? "text/html" : "text/plain",
+                     status == 503 ? "Retry-After: 1\r\n" : "",
+                     (struct slice){body, (size_t)size});
+}

@@ -1,0 +1,434 @@
+/*
+ * Client connections: reading, writing, waiting, closing. The worker's thread.
+ */
+#include "proxy/client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/stream.h"
+#include "proxy/exchange.h"
+
+/* What a client may send ahead: a whole head, and a bit more to see that one is too large. */
+#define CLIENT_INPUT_MORE ((size_t)4 * 1024)
+/* While draining, a client that is connected but silent gets this long to send its request. */
+#define CLIENT_DRAIN_GRACE_MS 1000
+
+static void
+client_bury(struct grave *grave)
+{
+    free((char *)grave - offsetof(struct client, grave));
+}
+
+static void
+client_free(struct client *client)
+{
+    struct worker *worker = client->worker;
+
+    assert(client->exchange == NULL);
+    TAILQ_REMOVE(&worker->clients, client, link);
+    stat_sub(&worker->stats.proxy[PROXY_STAT_CLIENTS], 1);
+    atomic_fetch_sub_explicit(worker->all_clients, 1, memory_order_relaxed);
+    watch_shut(&client->direct);
+    evtimer_del(&client->timer);
+    bufferevent_setcb(client->bev, NULL, NULL, NULL, NULL);
+    bufferevent_free(client->bev);
+    worker_bury(worker, &client->grave, client_bury);
+}
+
+static bool
+has_input(const struct client *client)
+{
+    return evbuffer_get_length(bufferevent_get_input(client->bev)) > 0;
+}
+
+/* Lets the present exchange, the next one, or the closing go on after something happened. */
+static void
+client_wake(struct client *client)
+{
+    if (client->is_closing) {
+        if (client->is_gone || client->has_ended)
+            client_free(client);
+        return;
+    }
+    if (client->exchange == NULL) {
+        /* An end behind complete requests is no abort: they are answered first. */
+        if (client->is_gone || (client->has_ended && !has_input(client))) {
+            client_free(client);
+            return;
+        }
+        if (!has_input(client))
+            return;
+        client->exchange = exchange_new(client);
+    }
+    exchange_run(client->exchange);
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+    struct client *client = arg;
+
+    if (client->is_closing) {
+        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+        return;
+    }
+    client_wake(client);
+}
+
+/* The output is flushed while closing: say the end, and wait for the client's. */
+static void
+linger(struct client *client)
+{
+    unsigned linger_ms = client->worker->epoch->config->timeout_linger;
+
+    client_finish(client);
+    if (client->has_ended || client->is_gone || linger_ms == 0)
+        client_free(client);
+    else
+        client_set_deadline(client, linger_ms);
+}
+
+static void
+on_write(struct bufferevent *bev, void *arg)
+{
+    struct client *client = arg;
+
+    (void)bev;
+    if (client->is_closing)
+        linger(client);
+    else if (client->exchange != NULL)
+        exchange_run(client->exchange);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct client *client = arg;
+
+    (void)bev;
+    if (what & BEV_EVENT_EOF)
+        client->has_ended = true;
+    else
+        client->is_gone = true;
+    /* An end while the last answer is still being flushed is no reason to cut it. */
+    if (client->is_closing && !client->is_gone && client_is_full(client))
+        return;
+    client_wake(client);
+}
+
+static void
+arm_timer(struct client *client, uint64_t now_ms)
+{
+    uint64_t wait_ms = client->deadline_ms > now_ms ? client->deadline_ms - now_ms : 0;
+    const struct timeval wait = {.tv_sec = (time_t)(wait_ms / 1000),
+                                 .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000)};
+
+    client->timer_ms = client->deadline_ms;
+    evtimer_add(&client->timer, &wait);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *client = arg;
+    uint64_t now_ms = clock_now_ms();
+
+    (void)fd;
+    (void)what;
+    client->timer_ms = 0;
+    if (client->deadline_ms == 0)
+        return;
+    if (client->deadline_ms > now_ms) {
+        arm_timer(client, now_ms);
+        return;
+    }
+    client->deadline_ms = 0;
+    if (client->exchange != NULL)
+        exchange_late(client->exchange);
+    else
+        client_free(client);
+}
+
+/* Deadlines move with every step, timers only when one comes to lie earlier than it was. */
+void
+client_set_deadline(struct client *client, unsigned within_ms)
+{
+    uint64_t now_ms;
+
+    if (within_ms == 0) {
+        client->deadline_ms = 0;
+        return;
+    }
+    now_ms = clock_now_ms();
+    client->deadline_ms = now_ms + within_ms;
+    if (client->timer_ms == 0 || client->timer_ms > client->deadline_ms)
+        arm_timer(client, now_ms);
+}
+
+void
+client_open(struct worker *worker, int fd, const struct sockaddr *from)
+{
+    struct client *client = xcalloc(1, sizeof(*client));
+    int on = 1;
+
+    if (address_from_sockaddr(from, &client->peer) != ERR_OK ||
+        address_of_local(fd, &client->local) != ERR_OK) {
+        close(fd);
+        free(client);
+        return;
+    }
+    /* Heads and small bodies leave at once; a refusal only costs latency. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    client->bev = bufferevent_socket_new(worker->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (client->bev == NULL)
+        abort(); /* only for want of memory */
+    client->worker = worker;
+    client->fd = fd;
+    client->is_loopback = address_kind(&client->peer) == ADDRESS_LOOPBACK;
+    evtimer_assign(&client->timer, worker->base, on_timer, client);
+    TAILQ_INSERT_TAIL(&worker->clients, client, link);
+    worker_count(worker, PROXY_STAT_CLIENTS_ACCEPTED, 1);
+    worker_count(worker, PROXY_STAT_CLIENTS, 1);
+    atomic_fetch_add_explicit(worker->all_clients, 1, memory_order_relaxed);
+    bufferevent_setcb(client->bev, on_read, on_write, on_event, client);
+    bufferevent_setwatermark(client->bev, EV_READ, 0,
+                             worker->epoch->config->http_max_head + CLIENT_INPUT_MORE);
+    bufferevent_enable(client->bev, EV_READ);
+    client_set_deadline(client, worker->is_draining
+                                    ? CLIENT_DRAIN_GRACE_MS
+                                    : worker->epoch->config->timeout_client_idle);
+}
+
+struct slice
+client_input(struct client *client, size_t most)
+{
+    struct evbuffer *input = bufferevent_get_input(client->bev);
+    size_t size = evbuffer_get_length(input);
+
+    if (size > most)
+        size = most;
+    client->is_lent_from_scratch = false;
+    client->lent = (struct slice){(char *)evbuffer_pullup(input, (ev_ssize_t)size), size};
+    return client->lent;
+}
+
+static enum err
+read_directly(struct client *client, struct slice *bytes)
+{
+    struct stream stream = {client->fd};
+    size_t got;
+    enum err err;
+
+    if (!client->is_direct_ready)
+        return ERR_AGAIN;
+    /* One read per event: whoever has more to read is woken again. */
+    client->is_direct_ready = false;
+    err = stream_read(&stream, client->worker->scratch, WORKER_SCRATCH_SIZE, &got);
+    if (err == ERR_CLOSED)
+        client->has_ended = true;
+    else if (err != ERR_OK && err != ERR_AGAIN)
+        client->is_gone = true;
+    if (err != ERR_OK)
+        return err;
+    client->is_lent_from_scratch = true;
+    client->lent = (struct slice){client->worker->scratch, got};
+    *bytes = client->lent;
+    return ERR_OK;
+}
+
+enum err
+client_read(struct client *client, struct slice *bytes)
+{
+    struct evbuffer_iovec extent;
+
+    if (evbuffer_peek(bufferevent_get_input(client->bev), -1, NULL, &extent, 1) > 0) {
+        client->is_lent_from_scratch = false;
+        client->lent = (struct slice){extent.iov_base, extent.iov_len};
+        *bytes = client->lent;
+        return ERR_OK;
+    }
+    if (client->is_gone)
+        return ERR_RESET;
+    if (client->has_ended)
+        return ERR_CLOSED;
+    return client->direct.is_open ? read_directly(client, bytes) : ERR_AGAIN;
+}
+
+void
+client_consume(struct client *client, size_t size)
+{
+    struct evbuffer *input = bufferevent_get_input(client->bev);
+
+    assert(size <= client->lent.size);
+    worker_count(client->worker, PROXY_STAT_FROM_CLIENTS, size);
+    if (!client->is_lent_from_scratch)
+        evbuffer_drain(input, size);
+    else if (size < client->lent.size)
+        evbuffer_prepend(input, client->lent.data + size, client->lent.size - size);
+    client->lent = (struct slice){0};
+}
+
+static void
+on_direct(void *arg, unsigned what)
+{
+    struct client *client = arg;
+
+    (void)what;
+    client->is_direct_ready = true;
+    client_wake(client);
+}
+
+void
+client_read_directly(struct client *client, bool is_direct)
+{
+    if (is_direct == (bool)client->direct.is_open)
+        return;
+    if (is_direct) {
+        bufferevent_disable(client->bev, EV_READ);
+        watch_open(&client->direct, client->worker->base, client->fd, on_direct, client);
+        client->is_direct_ready = false;
+        watch_want(&client->direct, WATCH_READ);
+        return;
+    }
+    watch_shut(&client->direct);
+    if (!client->has_ended && !client->is_gone)
+        bufferevent_enable(client->bev, EV_READ);
+}
+
+void
+client_want_read(struct client *client, bool wants)
+{
+    if (client->direct.is_open)
+        watch_want(&client->direct, wants && !client->has_ended ? WATCH_READ : 0);
+}
+
+size_t
+client_queued(const struct client *client)
+{
+    return evbuffer_get_length(bufferevent_get_output(client->bev));
+}
+
+/* Queues what the socket did not take, without the first bytes, which it took. */
+static void
+queue(struct client *client, const struct iovec *parts, int count, size_t sent)
+{
+    struct evbuffer *output = bufferevent_get_output(client->bev);
+
+    for (int i = 0; i < count; i++) {
+        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+
+        sent -= skip;
+        evbuffer_add(output, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
+    }
+}
+
+void
+client_write(struct client *client, const struct iovec *parts, int count)
+{
+    struct stream stream = {client->fd};
+    size_t size = 0;
+    size_t sent = 0;
+    enum err err = ERR_AGAIN;
+
+    if (client->is_gone)
+        return;
+    for (int i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    worker_count(client->worker, PROXY_STAT_TO_CLIENTS, size);
+    /* What is queued goes first; the bufferevent's output cannot be written from outside. */
+    if (!client_is_full(client))
+        err = stream_write(&stream, parts, count, &sent);
+    if (err != ERR_OK && err != ERR_AGAIN) {
+        client->is_gone = true;
+        return;
+    }
+    if (sent < size)
+        queue(client, parts, count, sent);
+}
+
+void
+client_finish(struct client *client)
+{
+    /* It fails on a connection that broke meanwhile, which reading or writing will show. */
+    (void)shutdown(client->fd, SHUT_WR);
+}
+
+void
+client_next(struct client *client)
+{
+    struct worker *worker = client->worker;
+
+    client->exchange = NULL;
+    client->served++;
+    if (client->is_gone || worker->is_stopping) {
+        client_abort(client);
+        return;
+    }
+    client_read_directly(client, false);
+    if (has_input(client)) {
+        /* The next request is here already; deferred, so that the stack does not grow. */
+        bufferevent_trigger(client->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+    } else if (client->has_ended || worker->is_draining) {
+        client_close(client);
+        return;
+    }
+    client_set_deadline(client, worker->epoch->config->timeout_client_idle);
+}
+
+void
+client_close(struct client *client)
+{
+    client->exchange = NULL;
+    client->is_closing = true;
+    if (client->is_gone || client->worker->is_stopping) {
+        client_abort(client);
+        return;
+    }
+    client_read_directly(client, false);
+    evbuffer_drain(bufferevent_get_input(client->bev), SIZE_MAX);
+    if (client_is_full(client))
+        client_set_deadline(client, client->worker->epoch->config->timeout_body_stall);
+    else
+        linger(client);
+}
+
+void
+client_abort(struct client *client)
+{
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+    client->exchange = NULL;
+    (void)setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    client_free(client);
+}
+
+void
+client_drain(struct client *client)
+{
+    struct stream stream = {client->fd};
+
+    if (client->exchange != NULL || client->is_closing)
+        return;
+    if (client->served == 0 || stream_pulse(&stream) == PULSE_NOISY)
+        client_set_deadline(client, CLIENT_DRAIN_GRACE_MS);
+    else
+        client_close(client);
+}
+
+void
+client_stop(struct client *client)
+{
+    if (client->exchange != NULL)
+        exchange_stop(client->exchange);
+    else
+        client_abort(client);
+}

@@ -1,0 +1,150 @@
+#ifndef CARPOOL_PROXY_EXCHANGE_H
+#define CARPOOL_PROXY_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/watch.h"
+#include "pool/lease.h"
+#include "proxy/client.h"
+#include "proxy/http/body.h"
+#include "proxy/http/emit.h"
+#include "proxy/http/head.h"
+#include "proxy/http/target.h"
+#include "proxy/reasons.h"
+#include "proxy/worker_own.h"
+
+/* What a room says when it is left. */
+enum step {
+    STEP_NEXT, /* another room was entered: go on there */
+    STEP_WAIT, /* run again when something happens */
+    STEP_DONE, /* the exchange is over, by exchange_end() */
+};
+
+/*
+ * The rooms of a request's life, in order. Each is one function in a file of its name; a room
+ * may be entered again at any time and finds its place from the data.
+ */
+enum room {
+    ROOM_HEAD,     /* read one request head */
+    ROOM_ADMIT,    /* may this client do this at all? */
+    ROOM_ROUTE,    /* own page, tunnel, or which key? */
+    ROOM_CHECKOUT, /* take, wait for or dial an upstream connection */
+    ROOM_FORWARD,  /* request up, response down */
+    ROOM_TUNNEL,   /* bytes both ways until both sides are done */
+    ROOM_PARK,     /* give the upstream connection back */
+    ROOM_COUNT
+};
+
+/* What becomes of the client connection. */
+enum fate {
+    FATE_KEEP,  /* the next request may follow */
+    FATE_CLOSE, /* lingering close */
+    FATE_ABORT, /* reset: what was sent is incomplete and its framing does not show it */
+};
+
+/* One request and its answer. Belongs to its client; its memory outlives the turn it ends in.
+ */
+struct exchange {
+    struct grave grave;
+    struct worker *worker;
+    struct client *client;
+    struct epoch *epoch;
+    const struct config *config; /* the epoch's */
+    enum room room;
+    enum reason reason;
+    enum fate fate;
+    bool is_running;
+    bool wants_again;
+    uint64_t started_us;
+
+    /* the request */
+    void *head_memory; /* what head and target borrow from */
+    struct head head;
+    struct target target;
+    struct pool_key key;
+    struct body request_body;
+    bool keeps_client;    /* the client wants to, and nothing speaks against it */
+    struct buf to_origin; /* what the origin's socket has not taken yet */
+    struct buf replay;    /* the body as sent so far, where a retry may need it */
+    bool is_replayable;   /* idempotent, and the whole body is or can be held */
+    bool is_retry;
+
+    /* the upstream connection */
+    struct lease *lease;
+    enum err lease_err;
+    struct watch watch;   /* open while the lease is held */
+    unsigned ready;       /* WATCH_READ, WATCH_WRITE: seen and not yet used */
+    bool has_lost_origin; /* it closed or broke: nothing more can be sent to it */
+    bool has_sent;        /* the origin's socket took something of this request */
+    struct lease_facts facts;
+    bool has_facts;
+
+    /* the answer */
+    struct buf answer_head; /* the beginning of a head that is not complete yet */
+    struct body answer_body;
+    struct emit_framing framing;
+    struct park_terms terms;
+    unsigned status;      /* of the answer, whoever gave it */
+    bool has_answer;      /* its head is on its way to the client */
+    bool is_parkable;     /* the origin keeps the connection and nothing is in doubt */
+    bool is_tunnel;       /* counted as an open one */
+    bool has_finished_up; /* tunnel: the client's end was passed on */
+    bool has_finished_down;
+
+    uint64_t moved_bytes;  /* both ways, when the deadline was last set */
+    size_t queued_bytes;   /* towards the client, when it was last found slow */
+    bool has_request_gone; /* all of the request was sent when the deadline was last set */
+
+    uint64_t sent_bytes;     /* to the origin */
+    uint64_t received_bytes; /* from the origin */
+    uint64_t answer_bytes;   /* to the client */
+};
+
+/* A client's first byte of a request is there. The client owns the exchange until it ends. */
+struct exchange *exchange_new(struct client *client);
+
+/*
+ * Goes through the rooms as far as possible. Called by whoever notes that something happened;
+ * the exchange may be over afterwards, so callers touch nothing after it.
+ */
+void exchange_run(struct exchange *exchange);
+
+/* The deadline of the present room has passed. */
+void exchange_late(struct exchange *exchange);
+
+/* The worker stops: the exchange ends here and now. */
+void exchange_stop(struct exchange *exchange);
+
+/* For rooms: leave for another one. Sets its deadline. Returns STEP_NEXT. */
+enum step exchange_enter(struct exchange *exchange, enum room room);
+
+/* For rooms: it is over. Returns STEP_DONE. */
+enum step exchange_end(struct exchange *exchange, enum reason reason, enum fate fate);
+
+/*
+ * For rooms: it failed. Answers with the reason's status where an answer is still possible,
+ * with detail (may be NULL) as a further line for people; otherwise makes sure that the client
+ * sees the truncation. Returns STEP_DONE.
+ */
+enum step exchange_fail(struct exchange *exchange, enum reason reason, const char *detail);
+
+/* Shuts the watch and gives up the lease: the connection is not used any further. */
+void exchange_drop_origin(struct exchange *exchange);
+
+/* The rooms, each in its own file. */
+enum step room_head(struct exchange *exchange);
+enum step room_admit(struct exchange *exchange);
+enum step room_route(struct exchange *exchange);
+enum step room_checkout(struct exchange *exchange);
+enum step room_forward(struct exchange *exchange);
+enum step room_tunnel(struct exchange *exchange);
+enum step room_park(struct exchange *exchange);
+
+/* What each does when its deadline has passed. */
+enum step room_head_late(struct exchange *exchange);
+enum step room_forward_late(struct exchange *exchange);
+enum step room_tunnel_late(struct exchange *exchange);
+
+#endif

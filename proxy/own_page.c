@@ -1,0 +1,65 @@
+/*
+ * The pages of the proxy port itself, for people who opened it in a browser and for health
+ * checks. The worker's thread.
+ */
+#include "proxy/own_page.h"
+
+#include <stdio.h>
+
+#include "proxy/answer.h"
+
+static const char guide[] =
+    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>carpool</title>"
+    "<style>body{font:16px/1.5 sans-serif;max-width:42em;margin:3em auto;padding:0 1em}"
+    "code{background:#eee;padding:.1em .3em}</style></head>\n<body><h1>This is a proxy</h1>\n"
+    "<p>carpool is an HTTP forward proxy: programs are told to send their requests through it. "
+    "There is nothing to see here.</p>\n<ul>\n"
+    "<li>curl: <code>curl -x http://%s http://example.com/</code></li>\n"
+    "<li>most programs: <code>export http_proxy=http://%s https_proxy=http://%s</code></li>\n"
+    "<li>browsers: set <code>%s</code> as HTTP and HTTPS proxy in the network settings</li>\n"
+    "</ul></body></html>\n";
+
+static enum step
+end(struct exchange *exchange)
+{
+    return exchange_end(exchange, REASON_OWN_PAGE,
+                        exchange->keeps_client ? FATE_KEEP : FATE_CLOSE);
+}
+
+/* The same page everywhere; only the front door is not a mistake. */
+static enum step
+send_guide(struct exchange *exchange, unsigned status)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    char page[sizeof(guide) + 4 * ADDRESS_TEXT_SIZE];
+    int size;
+
+    address_format(&exchange->client->local, address);
+    size = snprintf(page, sizeof(page), guide, address, address, address, address);
+    answer_send_page(exchange, status, "text/html", "", (struct slice){page, (size_t)size});
+    return end(exchange);
+}
+
+enum step
+own_page_send(struct exchange *exchange)
+{
+    struct slice path = exchange->target.path;
+    bool is_read_only =
+        exchange->head.method == METHOD_GET || exchange->head.method == METHOD_HEAD;
+
+    /* A body would have to be read before the next request; nobody needs one here. */
+    if (!exchange->request_body.is_done)
+        exchange->keeps_client = false;
+    if (exchange->target.form == TARGET_ASTERISK) {
+        answer_send_page(
+            exchange, 200, "text/plain",
+            "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT\r\n",
+            SLICE(""));
+        return end(exchange);
+    }
+    if (is_read_only && slice_equal(path, SLICE("/healthz"))) {
+        answer_send_page(exchange, 200, "text/plain", "", SLICE("ok"));
+        return end(exchange);
+    }
+    return send_guide(exchange, is_read_only && slice_equal(path, SLICE("/")) ? 200 : 404);
+}

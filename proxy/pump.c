@@ -1,0 +1,249 @@
+/*
+ * Moving bodies. Both directions read at most once per call and event, so that one fast
+ * connection cannot starve the others of its worker; the sockets' events are level-triggered,
+ * and who has more is woken again.
+ *
+ *     client ──client_read──► body_step ──gather──► origin's socket ──► to_origin (what is
+ * left) client ◄─client_write── gather ◄── body_step ◄── one read of the origin
+ */
+#include "proxy/pump.h"
+
+#include "base/log.h"
+#include "proxy/gather.h"
+
+/* From this size on it pays to read past the bufferevent, whose reads end at 4 KiB. */
+#define PUMP_DIRECT_LEAST ((uint64_t)64 * 1024)
+
+static void
+lose_origin(struct exchange *exchange)
+{
+    exchange->has_lost_origin = true;
+    buf_reset(&exchange->to_origin);
+}
+
+/* Sends what is pending and then the parts; what the socket does not take becomes pending. */
+static void
+send_up(void *arg, const struct iovec *parts, int count)
+{
+    struct exchange *exchange = arg;
+    struct slice pending = buf_bytes(&exchange->to_origin);
+    struct iovec all[GATHER_PARTS + 1];
+    size_t sent = 0;
+    enum err err = ERR_AGAIN;
+
+    if (exchange->has_lost_origin)
+        return;
+    all[0] = (struct iovec){(char *)pending.data, pending.size};
+    for (int i = 0; i < count; i++)
+        all[i + 1] = parts[i];
+    if (exchange->ready & WATCH_WRITE)
+        err = stream_write(lease_stream(exchange->lease), pending.size > 0 ? all : all + 1,
+                           pending.size > 0 ? count + 1 : count, &sent);
+    if (err != ERR_OK && err != ERR_AGAIN) {
+        lose_origin(exchange);
+        return;
+    }
+    exchange->sent_bytes += sent;
+    exchange->has_sent = exchange->has_sent || sent > 0;
+    worker_count(exchange->worker, PROXY_STAT_TO_ORIGINS, sent);
+    lease_count(exchange->lease, sent, 0);
+    buf_consume(&exchange->to_origin, sent < pending.size ? sent : pending.size);
+    sent -= sent < pending.size ? sent : pending.size;
+    for (int i = 0; i < count; i++) {
+        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+
+        sent -= skip;
+        /* The cap holds a head and twice what one read can give: to pass it is our mistake. */
+        if (buf_append(&exchange->to_origin, (const char *)parts[i].iov_base + skip,
+                       parts[i].iov_len - skip) != ERR_OK) {
+            log_event(LOG_LEVEL_ERROR, "origin buffer overflow", "host=%s", exchange->key.host);
+            lose_origin(exchange);
+            return;
+        }
+    }
+    if (buf_size(&exchange->to_origin) > 0)
+        exchange->ready &= ~WATCH_WRITE;
+    else
+        buf_reset(&exchange->to_origin);
+}
+
+/* Bytes from the client: through the body's framing, to the origin. */
+static enum flow
+carry_up(struct exchange *exchange, struct slice bytes)
+{
+    struct body *body = &exchange->request_body;
+    struct slice rest = bytes;
+    struct gather gather;
+    enum parse parse = PARSE_MORE;
+
+    gather_init(&gather, body->kind == BODY_CHUNKED, send_up, exchange);
+    while (rest.size > 0 && parse == PARSE_MORE) {
+        struct slice data = {0};
+        size_t used = 0;
+
+        parse = body_step(body, rest, &used, &data);
+        gather_body(&gather, data);
+        /* Only a reused connection can be dead already, and have to be replaced. */
+        if (exchange->is_replayable && exchange->facts.is_reused &&
+            buf_append_slice(&exchange->replay, data) != ERR_OK)
+            exchange->is_replayable = false;
+        rest = (struct slice){rest.data + used, rest.size - used};
+    }
+    if (parse == PARSE_DONE && gather.is_chunked)
+        gather_raw(&gather, EMIT_LAST_CHUNK);
+    gather_flush(&gather);
+    client_consume(exchange->client, bytes.size - rest.size);
+    return parse == PARSE_REFUSE ? FLOW_BROKEN : FLOW_WAIT;
+}
+
+/* Should the rest of the request's body be read past the bufferevent? */
+static bool
+is_long(const struct body *body)
+{
+    return body->kind == BODY_CHUNKED || body->kind == BODY_UNTIL_CLOSE ||
+           (body->kind == BODY_LENGTH && body->left >= PUMP_DIRECT_LEAST);
+}
+
+static enum flow
+client_ended(struct exchange *exchange, enum err err)
+{
+    if (err == ERR_CLOSED && exchange->request_body.kind == BODY_UNTIL_CLOSE) {
+        exchange->request_body.is_done = true;
+        return FLOW_WAIT;
+    }
+    return FLOW_CLIENT_LOST;
+}
+
+enum flow
+pump_up(struct exchange *exchange)
+{
+    struct body *body = &exchange->request_body;
+    struct slice bytes;
+    enum flow flow = FLOW_WAIT;
+    enum err err = ERR_OK;
+
+    /* As long as the origin takes it, all that has been read moves on. */
+    while (!body->is_done && flow == FLOW_WAIT && err == ERR_OK &&
+           (exchange->ready & WATCH_WRITE) && !exchange->has_lost_origin) {
+        err = client_read(exchange->client, &bytes);
+        if (err == ERR_OK)
+            flow = carry_up(exchange, bytes);
+        else if (err != ERR_AGAIN)
+            flow = client_ended(exchange, err);
+    }
+    if (buf_size(&exchange->to_origin) > 0 && (exchange->ready & WATCH_WRITE))
+        send_up(exchange, NULL, 0);
+    if (flow != FLOW_WAIT)
+        return flow;
+    if (exchange->has_lost_origin)
+        return FLOW_ORIGIN_LOST;
+    if (body->is_done)
+        return buf_size(&exchange->to_origin) == 0 ? FLOW_DONE : FLOW_WAIT;
+    if (is_long(body))
+        client_read_directly(exchange->client, true);
+    return FLOW_WAIT;
+}
+
+enum err
+pump_read_origin(struct exchange *exchange, struct slice *bytes)
+{
+    struct worker *worker = exchange->worker;
+    size_t got;
+    enum err err;
+
+    if (!(exchange->ready & WATCH_READ) || client_is_full(exchange->client))
+        return ERR_AGAIN;
+    exchange->ready &= ~WATCH_READ;
+    err =
+        stream_read(lease_stream(exchange->lease), worker->scratch, WORKER_SCRATCH_SIZE, &got);
+    if (err != ERR_OK)
+        return err;
+    exchange->received_bytes += got;
+    worker_count(worker, PROXY_STAT_FROM_ORIGINS, got);
+    lease_count(exchange->lease, 0, got);
+    *bytes = (struct slice){worker->scratch, got};
+    return ERR_OK;
+}
+
+static void
+send_down(void *arg, const struct iovec *parts, int count)
+{
+    struct exchange *exchange = arg;
+
+    for (int i = 0; i < count; i++)
+        exchange->answer_bytes += parts[i].iov_len;
+    client_write(exchange->client, parts, count);
+}
+
+enum flow
+pump_answer(struct exchange *exchange, struct slice head, struct slice bytes)
+{
+    struct body *body = &exchange->answer_body;
+    bool was_done = body->is_done;
+    struct gather gather;
+    enum parse parse = PARSE_MORE;
+
+    gather_init(&gather, exchange->framing.kind == BODY_CHUNKED, send_down, exchange);
+    gather_raw(&gather, head);
+    while (bytes.size > 0 && parse == PARSE_MORE && !body->is_done) {
+        struct slice data = {0};
+        size_t used = 0;
+
+        parse = body_step(body, bytes, &used, &data);
+        gather_body(&gather, data);
+        bytes = (struct slice){bytes.data + used, bytes.size - used};
+    }
+    if (parse == PARSE_DONE && !was_done && gather.is_chunked)
+        gather_raw(&gather, EMIT_LAST_CHUNK);
+    gather_flush(&gather);
+    /* Bytes behind the end of an answer belong to nobody: the connection is not used again. */
+    if (bytes.size > 0)
+        exchange->is_parkable = false;
+    if (parse == PARSE_REFUSE)
+        return FLOW_BROKEN;
+    return body->is_done ? FLOW_DONE : FLOW_WAIT;
+}
+
+/* The origin's end: of the body, where only that ends it; of a body too soon otherwise. */
+static enum flow
+origin_ended(struct exchange *exchange, enum err err)
+{
+    struct gather gather;
+
+    exchange->is_parkable = false;
+    if (err != ERR_CLOSED || exchange->answer_body.kind != BODY_UNTIL_CLOSE)
+        return FLOW_ORIGIN_LOST;
+    exchange->answer_body.is_done = true;
+    gather_init(&gather, exchange->framing.kind == BODY_CHUNKED, send_down, exchange);
+    if (gather.is_chunked)
+        gather_raw(&gather, EMIT_LAST_CHUNK);
+    gather_flush(&gather);
+    return FLOW_DONE;
+}
+
+enum flow
+pump_down(struct exchange *exchange)
+{
+    struct slice bytes;
+    enum err err;
+
+    if (exchange->answer_body.is_done)
+        return FLOW_DONE;
+    err = pump_read_origin(exchange, &bytes);
+    if (err == ERR_AGAIN)
+        return FLOW_WAIT;
+    if (err != ERR_OK)
+        return origin_ended(exchange, err);
+    return pump_answer(exchange, (struct slice){0}, bytes);
+}
+
+void
+pump_watch(struct exchange *exchange)
+{
+    bool is_pending = buf_size(&exchange->to_origin) > 0;
+    bool wants_more = !exchange->answer_body.is_done && !client_is_full(exchange->client);
+
+    watch_want(&exchange->watch,
+               (wants_more ? WATCH_READ : 0) | (is_pending ? WATCH_WRITE : 0));
+    client_want_read(exchange->client, !is_pending && !exchange->request_body.is_done);
+}

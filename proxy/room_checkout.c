@@ -1,0 +1,126 @@
+/*
+ * CHECKOUT: gets an upstream connection from the pool: a parked one, the next that comes free,
+ * or a new one.
+ */
+#include "proxy/answer.h"
+#include "proxy/exchange.h"
+#include "proxy/policy/acl.h"
+
+static void
+on_lease(void *arg)
+{
+    exchange_run(arg);
+}
+
+static void
+on_origin_ready(void *arg, unsigned what)
+{
+    struct exchange *exchange = arg;
+
+    exchange->ready |= what;
+    exchange_run(exchange);
+}
+
+/* The rules are asked of every address that is dialed and of every connection reused. */
+static enum err
+may_reach(const void *arg, const struct address *address)
+{
+    const struct exchange *exchange = arg;
+
+    return acl_reaches(exchange->client->is_loopback, &exchange->worker->own, address);
+}
+
+/*
+ * Which connection will do? What can be sent again may meet a dead one; what must not be sent
+ * twice takes one that was alive a moment ago; what may but cannot be, because the body is too
+ * long to hold, takes a new one, so that reuse never makes it fail.
+ */
+static enum lease_want
+wanted(const struct exchange *exchange)
+{
+    if (exchange->target.form == TARGET_AUTHORITY)
+        return LEASE_TUNNEL;
+    if (exchange->is_retry)
+        return LEASE_FRESH;
+    if (exchange->is_replayable)
+        return LEASE_ANY;
+    return method_is_idempotent(exchange->head.method) ? LEASE_FRESH : LEASE_YOUNG;
+}
+
+static void
+ask(struct exchange *exchange)
+{
+    const struct lease_request request = {
+        .key = &exchange->key,
+        .want = wanted(exchange),
+        .rule = may_reach,
+        .rule_arg = exchange,
+        .on_lease = on_lease,
+        .arg = exchange,
+    };
+
+    exchange->lease = lease_checkout(exchange->worker->lane, &request);
+}
+
+/* The request's head as the origin will see it, and on a retry the body that was sent before.
+ */
+static enum err
+prepare(struct exchange *exchange)
+{
+    enum err err;
+
+    buf_reset(&exchange->to_origin);
+    if (exchange->target.form == TARGET_AUTHORITY)
+        return ERR_OK;
+    err = emit_request(&exchange->to_origin, &exchange->head, &exchange->target,
+                       &exchange->request_body);
+    if (err == ERR_OK)
+        err = buf_append_slice(&exchange->to_origin, buf_bytes(&exchange->replay));
+    return err;
+}
+
+static enum step
+checkout_failed(struct exchange *exchange)
+{
+    enum err err = lease_error(exchange->lease);
+    char detail[ANSWER_DETAIL_SIZE];
+
+    exchange->lease_err = err;
+    snprintf(detail, sizeof(detail), "%s port %u: %s", exchange->key.host,
+             (unsigned)exchange->key.port, err_text(err));
+    return exchange_fail(exchange, reason_of_err(err), detail);
+}
+
+static enum step
+checkout_done(struct exchange *exchange)
+{
+    bool is_tunnel = exchange->target.form == TARGET_AUTHORITY;
+
+    exchange->facts = *lease_facts(exchange->lease);
+    exchange->has_facts = true;
+    exchange->ready = WATCH_WRITE;
+    exchange->has_sent = false;
+    watch_open(&exchange->watch, exchange->worker->base, lease_stream(exchange->lease)->fd,
+               on_origin_ready, exchange);
+    if (prepare(exchange) != ERR_OK)
+        return exchange_fail(exchange, REASON_HEAD_TOO_LARGE, NULL);
+    return exchange_enter(exchange, is_tunnel ? ROOM_TUNNEL : ROOM_FORWARD);
+}
+
+enum step
+room_checkout(struct exchange *exchange)
+{
+    if (exchange->client->is_gone)
+        return exchange_end(exchange, REASON_CLIENT_GONE, FATE_ABORT);
+    if (exchange->lease == NULL)
+        ask(exchange);
+    switch (lease_state(exchange->lease)) {
+    case LEASE_WAITING:
+        return STEP_WAIT;
+    case LEASE_FAILED:
+        return checkout_failed(exchange);
+    case LEASE_HELD:
+        break;
+    }
+    return checkout_done(exchange);
+}
