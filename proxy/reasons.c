@@ -9,8 +9,9 @@ static const struct {
     unsigned status;
     const char *word;
     const char *text;
+    const char *advice;
 } reasons[REASON_COUNT] = {
-#define REASON(symbol, status, word, text) [REASON_##symbol] = {status, word, text},
+#define REASON(symbol, status, word, text, advice) [REASON_##symbol] = {status, word, text, advice},
 #include "proxy/reasons.def"
 #undef REASON
 };
@@ -31,6 +32,12 @@ const char *
 reason_text(enum reason reason)
 {
     return reasons[reason].text;
+}
+
+const char *
+reason_advice(enum reason reason)
+{
+    return reasons[reason].advice;
 }
 
 enum reason

@@ -6,7 +6,7 @@
 
 /* Every way an exchange ends. No free-form reasons. */
 enum reason {
-#define REASON(symbol, status, word, text) REASON_##symbol,
+#define REASON(symbol, status, word, text, advice) REASON_##symbol,
 #include "proxy/reasons.def"
 #undef REASON
     REASON_COUNT
@@ -15,6 +15,7 @@ enum reason {
 unsigned reason_status(enum reason reason); /* 0: no answer is sent */
 const char *reason_word(enum reason reason);
 const char *reason_text(enum reason reason);
+const char *reason_advice(enum reason reason); /* what the client may try */
 
 /* The reason that a refused request head, or a lease's error, stands for. */
 enum reason reason_of_refusal(enum refusal refusal);
