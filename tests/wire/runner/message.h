@@ -1,0 +1,47 @@
+#ifndef CARPOOL_TESTS_WIRE_MESSAGE_H
+#define CARPOOL_TESTS_WIRE_MESSAGE_H
+
+#include "tests/wire/runner/peer.h"
+
+#define MESSAGE_SHOWN 2000 /* bytes of what came that a failure shows */
+
+/* Shows what came, with what follows at once, and ends the test. */
+void message_fail(struct world *world, struct peer *peer, enum fill last)
+    __attribute__((noreturn));
+
+/* Byte number at of a filling: the word at index, where there is one, tells of which letter. */
+unsigned char message_filling(const struct world *world, size_t index, uint64_t at);
+
+/* What a peer must receive. Each takes the present statement's words and message. */
+
+/* Exactly these bytes; <any> is what comes up to the end of the line. */
+void message_expect(struct world *world, struct peer *peer);
+
+/*
+ * A head whose first line is the first of the message. Each other line is a field that must be
+ * there, as often and with such values as the lines say; "Name: <none>" must not be.
+ */
+void message_expect_head(struct world *world, struct peer *peer);
+
+/* A head with this status. */
+void message_expect_status(struct world *world, struct peer *peer);
+
+/* The body behind the last head: "bytes N [C]", "contains" strings, "empty", or exactly this.
+ */
+void message_expect_body(struct world *world, struct peer *peer);
+
+/* expect-bytes N [C]: raw filling, or N times the byte C. */
+void message_expect_bytes(struct world *world, struct peer *peer);
+void message_send_bytes(struct world *world, struct peer *peer);
+
+void message_send(struct world *world, struct peer *peer);
+
+/* Nothing but the end of the connection; by a FIN, by a reset, or either. */
+void message_expect_close(struct world *world, struct peer *peer);
+void message_expect_reset(struct world *world, struct peer *peer);
+void message_expect_gone(struct world *world, struct peer *peer);
+
+/* expect-nothing TIME: for so long neither a byte nor the end. */
+void message_expect_nothing(struct world *world, struct peer *peer);
+
+#endif
