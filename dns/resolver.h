@@ -30,8 +30,9 @@ enum dns_stat {
 enum dns_family { DNS_ANY, DNS_IPV4, DNS_IPV6 };
 
 struct resolver_settings {
-    char servers[512];    /* "ADDR:PORT, …"; empty: those of resolv.conf */
-    char hosts_file[256]; /* empty: none */
+    char servers[512];     /* "ADDR:PORT, …"; empty: those of resolv.conf */
+    char hosts_file[256];  /* empty: none */
+    char resolv_conf[256]; /* empty: /etc/resolv.conf */
     enum dns_family family;
     unsigned timeout_ms; /* of the first try; each further try waits longer */
     unsigned tries;
@@ -61,7 +62,8 @@ struct dns_ask;
  * Called from the loop, never inside resolver_ask(). Either the answer with err ERR_OK, or NULL
  * and why not. A first answer may be partial (is_final false: the other family is still on its
  * way, RFC 8305 §3 resolution delay of 50 ms); then on_answer is called once more with what
- * both gave. The answer is borrowed: take a reference to keep it.
+ * both gave; IPv6 without IPv4 is handed on at once. The answer is borrowed: take a reference
+ * to keep it.
  */
 typedef void dns_on_answer(void *arg, enum err err, struct answer *answer, bool is_final);
 
@@ -69,13 +71,17 @@ typedef void dns_on_answer(void *arg, enum err err, struct answer *answer, bool 
 enum err resolver_new(struct event_base *base, const struct resolver_settings *settings,
                       stat_counter *stats, struct resolver **resolver);
 
-/* Questions under way end with ERR_CANCELLED, from inside this call. */
+/*
+ * Questions under way end with ERR_CANCELLED, from inside this call. NULL is fine. Not to be
+ * called from an on_answer.
+ */
 void resolver_free(struct resolver *resolver);
 
 /*
  * New settings, or the same ones after resolv.conf or hosts changed: a new channel for new
  * questions; the old one lives until its own are answered. The cache is emptied.
- * On failure the resolver goes on as it was.
+ * On failure the resolver goes on as it was. A changed resolv.conf is noticed and followed
+ * without this call, within two seconds, when a question is about to be asked.
  */
 enum err resolver_reload(struct resolver *resolver, const struct resolver_settings *settings);
 
@@ -88,7 +94,10 @@ enum err resolver_reload(struct resolver *resolver, const struct resolver_settin
 enum err resolver_ask(struct resolver *resolver, struct slice host, dns_on_answer *on_answer,
                       void *arg, struct answer **answer, struct dns_ask **ask);
 
-/* Nothing is called any more; the question itself goes on and fills the cache. */
+/*
+ * Nothing is called any more; the question itself goes on and fills the cache. Not for an ask
+ * that had its final answer: that one is gone when on_answer is called. NULL is fine.
+ */
 void resolver_cancel(struct dns_ask **ask);
 
 #endif
