@@ -22,17 +22,21 @@ struct body {
     unsigned state;      /* of the chunked parser */
     unsigned line_size;  /* bytes of the present chunk-size or trailer line */
     uint64_t extra_size; /* bytes of trailers so far; capped */
-    bool is_done;
+    bool is_done;        /* from the start where no byte can follow the head */
 };
 
 /*
  * What a request's head says about its body. PARSE_DONE, or PARSE_REFUSE with *refusal: both
- * lengths and codings, repeated or malformed lengths, codings other than chunked, and
- * Transfer-Encoding in HTTP/1.0 (RFC 9112 §6.1).
+ * lengths and codings, repeated or malformed lengths, codings other than chunked,
+ * Transfer-Encoding in HTTP/1.0 (RFC 9112 §6.1), and a body announced by CONNECT. A length of 0
+ * is BODY_LENGTH, so that it can be said to the next hop; BODY_NONE is nothing said.
  */
 enum parse body_of_request(const struct head *head, struct body *body, enum refusal *refusal);
 
-/* The same for a response to a request with this method; never for 1xx heads. */
+/*
+ * The same for a response to a request with this method. BODY_NONE for HEAD, 1xx, 204, 304 and
+ * 2xx to CONNECT; a 1xx or 204 that announces a body is refused.
+ */
 enum parse body_of_response(const struct head *head, enum method method, struct body *body,
                             enum refusal *refusal);
 

@@ -12,8 +12,18 @@
 /*
  * Writing heads for the next hop: always HTTP/1.1, hop-by-hop fields replaced by our own
  * (RFC 9110 §7.6.1), framing fields written from what was understood, never copied; everything
- * else in order, case and number as it came. ERR_TOO_LARGE past the buffer's cap.
+ * else in order, case and number as it came. All or nothing: ERR_TOO_LARGE where the buffer's
+ * cap leaves too little, and the buffer is as it was; emit_room() is always enough.
  */
+
+/* What the start line and the fields of our own take, without what is copied into them. */
+#define EMIT_OWN_ROOM 192
+
+static inline size_t
+emit_room(const struct head *head)
+{
+    return head->size + head->field_count + EMIT_OWN_ROOM;
+}
 
 /* In origin form; Host from the target. The body's kind decides the framing fields. */
 enum err emit_request(struct buf *out, const struct head *head, const struct target *target,

@@ -70,7 +70,11 @@ struct head {
     struct slice reason;
 };
 
-/* Pure: no memory is taken, nothing is kept between calls. Any thread. */
+/*
+ * Pure: no memory is taken, nothing is kept between calls. Any thread. Given the same bytes and
+ * more, PARSE_DONE and PARSE_REFUSE stay what they were. After PARSE_MORE only the next call
+ * counts; after PARSE_REFUSE what was read before the error is there for the log.
+ */
 enum parse head_parse_request(struct slice bytes, const struct head_limits *limits,
                               struct head *head);
 enum parse head_parse_response(struct slice bytes, const struct head_limits *limits,

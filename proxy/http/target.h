@@ -16,13 +16,16 @@ struct target {
     bool is_bracketed; /* the host is an IPv6 literal */
     uint16_t port;     /* the scheme's default where none is given */
     bool has_port;     /* given, and not the default */
-    struct slice path; /* path and query as sent; "/" where empty; "?query" gets its "/" when
-                          written, see emit */
+    struct slice path; /* path and query as sent; where empty "/", or "*" for OPTIONS
+                          (§3.2.4); "?query" gets its "/" when written, see emit */
 };
 
 /*
  * PARSE_DONE or PARSE_REFUSE with *refusal. CONNECT takes authority form with a port, every
- * other method absolute form ("http" in any case), origin form, or "*" for OPTIONS.
+ * other method absolute form ("http" in any case), origin form, or "*" for OPTIONS. Hosts are
+ * names of letters, digits, "-" and "_" with at most one trailing dot (kept), dotted quads, or
+ * bracketed IPv6 literals without zone; numbers in disguise (127.1, 0x7f.1) are refused, as are
+ * percent-encoded hosts, port 0 and fragments.
  */
 enum parse target_parse(const struct head *head, struct target *target, enum refusal *refusal);
 

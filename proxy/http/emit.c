@@ -1,0 +1,228 @@
+/*
+ * Heads for the next hop, written from what was understood. Pure but for the buffer, whose
+ * owner's thread it is.
+ *
+ * The room for the whole head is reserved once and then filled, so a buffer never holds half
+ * a head.
+ */
+#include "proxy/http/emit.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "proxy/http/fields.h"
+
+struct writer {
+    char *at;
+};
+
+static void
+put(struct writer *writer, struct slice text)
+{
+    if (text.size > 0)
+        memcpy(writer->at, text.data, text.size);
+    writer->at += text.size;
+}
+
+static void
+put_number(struct writer *writer, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    put(writer, (struct slice){digits + at, sizeof(digits) - at});
+}
+
+static void
+put_field(struct writer *writer, struct slice name, struct slice value)
+{
+    put(writer, name);
+    put(writer, SLICE(": "));
+    put(writer, value);
+    put(writer, SLICE("\r\n"));
+}
+
+static size_t
+room_of_fields(const struct head *head)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < head->field_count; i++)
+        size += head->fields[i].name.size + head->fields[i].value.size + 4;
+    return size;
+}
+
+/* Is the field one that passes through as it came? */
+static bool
+is_copied(const struct head *head, const struct field *field)
+{
+    return !slice_equal_nocase(field->name, SLICE("Content-Length")) &&
+           !field_is_hop_by_hop(head, field);
+}
+
+static void
+put_length(struct writer *writer, uint64_t length)
+{
+    put(writer, SLICE("Content-Length: "));
+    put_number(writer, length);
+    put(writer, SLICE("\r\n"));
+}
+
+static void
+put_framing(struct writer *writer, enum body_kind kind, uint64_t length)
+{
+    if (kind == BODY_LENGTH)
+        put_length(writer, length);
+    else if (kind == BODY_CHUNKED)
+        put(writer, SLICE("Transfer-Encoding: chunked\r\n"));
+}
+
+/* RFC 9110 §7.2: from the target, never from the client's own field. */
+static void
+put_host(struct writer *writer, const struct target *target)
+{
+    put(writer, target->is_bracketed ? SLICE("Host: [") : SLICE("Host: "));
+    put(writer, target->host);
+    if (target->is_bracketed)
+        put(writer, SLICE("]"));
+    if (target->has_port) {
+        put(writer, SLICE(":"));
+        put_number(writer, target->port);
+    }
+    put(writer, SLICE("\r\n"));
+}
+
+/* RFC 9110 §8.6: a method that means to send a body and has none says so. */
+static bool
+says_empty(const struct head *head, const struct body *body)
+{
+    return body->kind == BODY_NONE &&
+           (head->method == METHOD_POST || head->method == METHOD_PUT ||
+            head->method == METHOD_PATCH) &&
+           head_field(head, SLICE("Content-Length")) != NULL;
+}
+
+enum err
+emit_request(struct buf *out, const struct head *head, const struct target *target,
+             const struct body *body)
+{
+    size_t room = EMIT_OWN_ROOM + head->method_text.size + target->path.size +
+                  target->host.size + room_of_fields(head);
+    struct writer writer;
+    char *space;
+    enum err err = buf_space(out, room, &space);
+
+    if (err != ERR_OK)
+        return err;
+    writer.at = space;
+    put(&writer, head->method_text);
+    put(&writer, SLICE(" "));
+    if (target->path.size > 0 && target->path.data[0] == '?')
+        put(&writer, SLICE("/"));
+    put(&writer, target->path);
+    put(&writer, SLICE(" HTTP/1.1\r\n"));
+    put_host(&writer, target);
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+
+        if (is_copied(head, field) && !slice_equal_nocase(field->name, SLICE("Host")))
+            put_field(&writer, field->name, field->value);
+    }
+    if (says_empty(head, body))
+        put_length(&writer, 0);
+    else
+        put_framing(&writer, body->kind, body->length);
+    put(&writer, SLICE("\r\n"));
+    buf_grew(out, (size_t)(writer.at - space));
+    return ERR_OK;
+}
+
+static void
+put_status_line(struct writer *writer, const struct head *head)
+{
+    put(writer, SLICE("HTTP/1.1 "));
+    put_number(writer, head->status);
+    put(writer, SLICE(" "));
+    put(writer, head->reason);
+    put(writer, SLICE("\r\n"));
+}
+
+static void
+put_copied_fields(struct writer *writer, const struct head *head)
+{
+    for (size_t i = 0; i < head->field_count; i++)
+        if (is_copied(head, &head->fields[i]))
+            put_field(writer, head->fields[i].name, head->fields[i].value);
+}
+
+/* What the client is told of its connection (RFC 9112 §9.6); a body until the close ends it. */
+static void
+put_connection(struct writer *writer, const struct emit_framing *framing)
+{
+    if (!framing->keeps_alive || framing->kind == BODY_UNTIL_CLOSE)
+        put(writer, SLICE("Connection: close\r\n"));
+    else if (framing->is_old_client)
+        put(writer, SLICE("Connection: keep-alive\r\n"));
+}
+
+enum err
+emit_response(struct buf *out, const struct head *head, const struct emit_framing *framing)
+{
+    const struct field *length = head_field(head, SLICE("Content-Length"));
+    uint64_t copied = 0;
+    struct writer writer;
+    char *space;
+    enum err err;
+
+    assert(framing->kind != BODY_CHUNKED || !framing->is_old_client);
+    if (framing->kind == BODY_NONE && framing->copies_length && length != NULL) {
+        err = slice_to_number(length->value, UINT64_MAX, &copied);
+        if (err != ERR_OK)
+            return err;
+    }
+    err = buf_space(out, EMIT_OWN_ROOM + head->reason.size + room_of_fields(head), &space);
+    if (err != ERR_OK)
+        return err;
+    writer.at = space;
+    put_status_line(&writer, head);
+    put_copied_fields(&writer, head);
+    if (framing->kind == BODY_NONE && framing->copies_length && length != NULL)
+        put_length(&writer, copied);
+    put_framing(&writer, framing->kind, framing->length);
+    put_connection(&writer, framing);
+    put(&writer, SLICE("\r\n"));
+    buf_grew(out, (size_t)(writer.at - space));
+    return ERR_OK;
+}
+
+enum err
+emit_interim(struct buf *out, const struct head *head)
+{
+    struct writer writer;
+    char *space;
+    enum err err =
+        buf_space(out, EMIT_OWN_ROOM + head->reason.size + room_of_fields(head), &space);
+
+    if (err != ERR_OK)
+        return err;
+    writer.at = space;
+    put_status_line(&writer, head);
+    put_copied_fields(&writer, head);
+    put(&writer, SLICE("\r\n"));
+    buf_grew(out, (size_t)(writer.at - space));
+    return ERR_OK;
+}
+
+size_t
+emit_chunk_head(uint64_t size, char to[EMIT_CHUNK_HEAD_SIZE])
+{
+    int written = snprintf(to, EMIT_CHUNK_HEAD_SIZE, "%" PRIx64 "\r\n", size);
+
+    assert(written > 0 && written < EMIT_CHUNK_HEAD_SIZE);
+    return (size_t)written;
+}

@@ -1,0 +1,100 @@
+/*
+ * What Connection and its relatives mean (RFC 9110 §7.6.1, RFC 9112 §9). Pure, any thread.
+ */
+#include "proxy/http/fields.h"
+
+#include <limits.h>
+
+/* For the next hop whether Connection names them or not. */
+static bool
+is_fixed_hop_by_hop(struct slice name)
+{
+    static const struct slice names[] = {
+        {"Connection", 10},
+        {"Keep-Alive", 10},
+        {"Proxy-Connection", 16},
+        {"TE", 2},
+        {"Transfer-Encoding", 17},
+        {"Upgrade", 7},
+        {"Trailer", 7},
+        {"Proxy-Authorization", 19},
+        {"Proxy-Authenticate", 18},
+        {"Proxy-Authentication-Info", 25},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (slice_equal_nocase(name, names[i]))
+            return true;
+    return false;
+}
+
+/* Where a message goes and where it ends is not for Connection to take away. */
+static bool
+is_protected(struct slice name)
+{
+    return slice_equal_nocase(name, SLICE("Host")) ||
+           slice_equal_nocase(name, SLICE("Content-Length"));
+}
+
+bool
+field_is_hop_by_hop(const struct head *head, const struct field *field)
+{
+    if (is_fixed_hop_by_hop(field->name))
+        return true;
+    return head_has_token(head, SLICE("Connection"), field->name) && !is_protected(field->name);
+}
+
+bool
+fields_keep_alive(const struct head *head, bool is_request)
+{
+    struct slice name = SLICE("Connection");
+
+    if (is_request && head_field(head, name) == NULL)
+        name = SLICE("Proxy-Connection");
+    else if (!is_request && head_field(head, name) == NULL)
+        return head->minor > 0;
+    if (head_has_token(head, name, SLICE("close")))
+        return false;
+    return head->minor > 0 || head_has_token(head, name, SLICE("keep-alive"));
+}
+
+/* "name=number"; a number that means nothing to us is as good as none. */
+static bool
+read_parameter(struct slice element, struct slice name, bool has_value, unsigned *value)
+{
+    struct slice text;
+    uint64_t number;
+
+    if (element.size <= name.size ||
+        !slice_equal_nocase((struct slice){element.data, name.size}, name))
+        return has_value;
+    text = slice_trim((struct slice){element.data + name.size, element.size - name.size});
+    if (text.size == 0 || text.data[0] != '=')
+        return has_value;
+    text = slice_trim((struct slice){text.data + 1, text.size - 1});
+    if (slice_to_number(text, UINT_MAX, &number) != ERR_OK)
+        return has_value;
+    if (!has_value || number < *value)
+        *value = (unsigned)number; /* said twice, the shorter one is the safe one */
+    return true;
+}
+
+struct keep_alive
+fields_parse_keep_alive(const struct head *head)
+{
+    struct keep_alive said = {0};
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice rest = head->fields[i].value;
+        struct slice element;
+
+        if (!slice_equal_nocase(head->fields[i].name, SLICE("Keep-Alive")))
+            continue;
+        while (slice_next_element(&rest, &element)) {
+            said.has_timeout =
+                read_parameter(element, SLICE("timeout"), said.has_timeout, &said.timeout_s);
+            said.has_max = read_parameter(element, SLICE("max"), said.has_max, &said.max);
+        }
+    }
+    return said;
+}

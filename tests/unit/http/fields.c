@@ -1,0 +1,161 @@
+/* What proxy/http/fields promises of Connection and its relatives. */
+#include "proxy/http/fields.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/http/given.h"
+
+static void
+fields_for_the_next_hop_are_known(void **state)
+{
+    static const char *names[] = {"connection",
+                                  "KEEP-ALIVE",
+                                  "Proxy-Connection",
+                                  "TE",
+                                  "Transfer-Encoding",
+                                  "Upgrade",
+                                  "Trailer",
+                                  "Proxy-Authenticate",
+                                  "Proxy-Authorization",
+                                  "Proxy-Authentication-Info"};
+    struct head head = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct field field = {slice_of(names[i]), SLICE("")};
+
+        if (!field_is_hop_by_hop(&head, &field))
+            fail_msg("%s would pass", names[i]);
+    }
+}
+
+static void
+fields_named_by_connection_are_for_the_next_hop(void **state)
+{
+    struct given given;
+    const struct head *head = given_request(
+        &given, "GET / HTTP/1.1\r\nConnection: close, x-a\r\nConnection: X-B\r\n\r\n");
+    const struct field a = {SLICE("X-A"), SLICE("")};
+    const struct field b = {SLICE("x-b"), SLICE("")};
+    const struct field c = {SLICE("X-C"), SLICE("")};
+
+    (void)state;
+    assert_true(field_is_hop_by_hop(head, &a));
+    assert_true(field_is_hop_by_hop(head, &b));
+    assert_false(field_is_hop_by_hop(head, &c));
+}
+
+static void
+connection_cannot_take_host_and_length_away(void **state)
+{
+    struct given given;
+    const struct head *head =
+        given_request(&given, "GET / HTTP/1.1\r\nConnection: host, content-length\r\n\r\n");
+    const struct field host = {SLICE("Host"), SLICE("")};
+    const struct field length = {SLICE("Content-Length"), SLICE("")};
+
+    (void)state;
+    assert_false(field_is_hop_by_hop(head, &host));
+    assert_false(field_is_hop_by_hop(head, &length));
+}
+
+static void
+a_connection_is_kept_as_its_sender_says(void **state)
+{
+    static const struct {
+        const char *claim;
+        const char *text;
+        bool is_request;
+        bool is_kept;
+    } rows[] = {
+        {"HTTP/1.1", "GET / HTTP/1.1\r\n\r\n", true, true},
+        {"HTTP/1.1 close", "GET / HTTP/1.1\r\nConnection: Close\r\n\r\n", true, false},
+        {"close in a list", "GET / HTTP/1.1\r\nConnection: a, close\r\n\r\n", true, false},
+        {"close beside keep-alive", "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
+         true, false},
+        {"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", true, false},
+        {"HTTP/1.0 keep-alive", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true, true},
+        {"HTTP/1.0 to a proxy", "GET / HTTP/1.0\r\nProxy-Connection: keep-alive\r\n\r\n", true,
+         true},
+        {"HTTP/1.1 to a proxy", "GET / HTTP/1.1\r\nProxy-Connection: close\r\n\r\n", true,
+         false},
+        {"Connection before Proxy-Connection",
+         "GET / HTTP/1.1\r\nProxy-Connection: close\r\nConnection: x\r\n\r\n", true, true},
+        {"a response", "HTTP/1.1 200 OK\r\n\r\n", false, true},
+        {"a response with close", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", false, false},
+        {"an old response", "HTTP/1.0 200 OK\r\n\r\n", false, false},
+        {"an old response with keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n",
+         false, true},
+        {"a response with Proxy-Connection",
+         "HTTP/1.1 200 OK\r\nProxy-Connection: close\r\n\r\n", false, true},
+        {"an old response with Proxy-Connection",
+         "HTTP/1.0 200 OK\r\nProxy-Connection: keep-alive\r\n\r\n", false, false},
+    };
+    struct given given;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct head *head = rows[i].is_request ? given_request(&given, rows[i].text)
+                                                     : given_response(&given, rows[i].text);
+
+        if (fields_keep_alive(head, rows[i].is_request) != rows[i].is_kept)
+            fail_msg("%s", rows[i].claim);
+    }
+}
+
+static void
+keep_alive_parameters_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        struct keep_alive said;
+    } rows[] = {
+        {"", {0}},
+        {"Keep-Alive: timeout=5, max=100\r\n", {true, 5, true, 100}},
+        {"keep-alive: Max=1\r\n", {false, 0, true, 1}},
+        {"Keep-Alive: timeout = 0\r\n", {true, 0, false, 0}},
+        {"Keep-Alive: timeout=9, timeout=4\r\n", {true, 4, false, 0}},
+        {"Keep-Alive: timeout=4\r\nKeep-Alive: timeout=9\r\n", {true, 4, false, 0}},
+        {"Keep-Alive: 300\r\n", {0}},
+        {"Keep-Alive: timeout\r\n", {0}},
+        {"Keep-Alive: timeouts=5\r\n", {0}},
+        {"Keep-Alive: timeout=\r\n", {0}},
+        {"Keep-Alive: timeout=-5, max=x\r\n", {0}},
+        {"Keep-Alive: timeout=5s\r\n", {0}},
+        {"Keep-Alive: timeout=99999999999\r\n", {0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[200];
+        struct given given;
+        struct keep_alive said;
+
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%s\r\n", rows[i].text);
+        said = fields_parse_keep_alive(given_response(&given, text));
+        if (said.has_timeout != rows[i].said.has_timeout ||
+            said.timeout_s != rows[i].said.timeout_s || said.has_max != rows[i].said.has_max ||
+            said.max != rows[i].said.max)
+            fail_msg("%s", rows[i].text);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_for_the_next_hop_are_known),
+        cmocka_unit_test(fields_named_by_connection_are_for_the_next_hop),
+        cmocka_unit_test(connection_cannot_take_host_and_length_away),
+        cmocka_unit_test(a_connection_is_kept_as_its_sender_says),
+        cmocka_unit_test(keep_alive_parameters_are_read),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
