@@ -1,0 +1,26 @@
+/*
+ * The pool's settings while the process runs. Any thread.
+ */
+#include "pool/limits.h"
+
+static void
+limit_set(_Atomic unsigned *limit, unsigned value)
+{
+    atomic_store_explicit(limit, value, memory_order_relaxed);
+}
+
+void
+limits_set(struct pool_limits *limits, const struct pool_settings *settings)
+{
+    limit_set(&limits->idle_timeout_ms, settings->idle_timeout_ms);
+    limit_set(&limits->max_age_ms, settings->max_age_ms);
+    limit_set(&limits->max_uses, settings->max_uses);
+    limit_set(&limits->max_per_host, settings->max_per_host);
+    limit_set(&limits->max_parked_per_host, settings->max_parked_per_host);
+    limit_set(&limits->max_total, settings->max_total);
+    limit_set(&limits->max_tunnels, settings->max_tunnels);
+    limit_set(&limits->max_waiting, settings->max_waiting);
+    limit_set(&limits->fresh_for_unsafe_ms, settings->fresh_for_unsafe_ms);
+    limit_set(&limits->connect_timeout_ms, settings->connect_timeout_ms);
+    limit_set(&limits->queue_timeout_ms, settings->queue_timeout_ms);
+}

@@ -1,0 +1,124 @@
+/*
+ * Looking over the shelf: what the janitor, the gauges and the tests see of it. Any thread; one
+ * shard's lock at a time.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "pool/shelf.h"
+#include "pool/shelf_inside.h"
+
+size_t
+shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
+           struct shelf_entry *entries, size_t room)
+{
+    struct shard *shard = &shelf->shards[index];
+    uint64_t now_us = clock_now_us();
+    struct upstream *upstream;
+    struct upstream *next;
+    size_t count = 0;
+
+    pthread_mutex_lock(&shard->lock);
+    for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
+        next = TAILQ_NEXT(upstream, in_shard);
+        if (upstream_is_spent(upstream, shelf->limits, now_us)) {
+            bucket_unpark(upstream);
+            TAILQ_INSERT_TAIL(spent, upstream, in_shard);
+        } else if (count < room) {
+            entries[count++] = (struct shelf_entry){upstream->id, upstream->stream.fd};
+        }
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return count;
+}
+
+static int
+compare_ids(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+void
+shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t count,
+           struct upstream_list *pulled)
+{
+    struct shard *shard = &shelf->shards[index];
+    struct upstream *upstream;
+    struct upstream *next;
+
+    pthread_mutex_lock(&shard->lock);
+    for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
+        next = TAILQ_NEXT(upstream, in_shard);
+        if (bsearch(&upstream->id, ids, count, sizeof(*ids), compare_ids) == NULL)
+            continue;
+        bucket_unpark(upstream);
+        TAILQ_INSERT_TAIL(pulled, upstream, in_shard);
+    }
+    pthread_mutex_unlock(&shard->lock);
+}
+
+size_t
+shelf_parked_in(const struct shelf *shelf, unsigned index)
+{
+    return atomic_load_explicit(&shelf->shards[index].parked_count, memory_order_relaxed);
+}
+
+void
+shelf_count(struct shelf *shelf, struct shelf_counts *counts)
+{
+    *counts = (struct shelf_counts){.open = atomic_load(&shelf->total),
+                                    .waiting = atomic_load(&shelf->waiting)};
+    for (unsigned i = 0; i < SHELF_SHARDS; i++) {
+        counts->parked += shelf_parked_in(shelf, i);
+        counts->buckets +=
+            atomic_load_explicit(&shelf->shards[i].bucket_count, memory_order_relaxed);
+    }
+}
+
+/* What shelf_is_sound() sums up. */
+struct audit {
+    struct shelf_counts counts;
+    bool is_sound;
+};
+
+static void
+audit_bucket(struct map_node *node, void *arg)
+{
+    const struct bucket *bucket = MAP_OWNER(node, struct bucket, node);
+    const struct shelf_waiter *waiter;
+    struct audit *audit = arg;
+
+    audit->counts.open += bucket->open;
+    audit->counts.parked += bucket->parked_count;
+    audit->counts.buckets++;
+    TAILQ_FOREACH (waiter, &bucket->queued, entry)
+        audit->counts.waiting++;
+    audit->is_sound = audit->is_sound && bucket_is_sound(bucket);
+}
+
+bool
+shelf_is_sound(struct shelf *shelf)
+{
+    struct audit audit = {.is_sound = true};
+    struct shelf_counts shown;
+
+    for (size_t i = 0; i < SHELF_SHARDS; i++) {
+        struct shard *shard = &shelf->shards[i];
+
+        pthread_mutex_lock(&shard->lock);
+        map_each(&shard->buckets, audit_bucket, &audit);
+        pthread_mutex_unlock(&shard->lock);
+    }
+    shelf_count(shelf, &shown);
+    /* Nobody starves beside free room or a stream that could be evicted. */
+    if (atomic_load(&shelf->starving) > 0 &&
+        (shown.parked > 0 || shown.open < limit_of(&shelf->limits->max_total)))
+        return false;
+    return audit.is_sound && audit.counts.open == shown.open &&
+           audit.counts.parked == shown.parked && audit.counts.waiting == shown.waiting &&
+           audit.counts.buckets == shown.buckets;
+}

@@ -1,0 +1,256 @@
+/*
+ * The table of all open upstream connections by 4-tuple, in shards with a lock each. Any
+ * thread.
+ */
+#include "pool/tuple.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "pool/tuple_table.h"
+
+#define TUPLE_SHARDS 16u
+
+struct tuple_shard {
+    pthread_mutex_t lock;
+    struct map rows;
+    TAILQ_HEAD(, tuple_row) list;
+};
+
+struct tuple_table {
+    _Atomic uint64_t last_id;
+    _Atomic size_t count;
+    struct tuple_shard shards[TUPLE_SHARDS];
+};
+
+/* The two ends, as the search knows them. */
+struct tuple_ends {
+    const struct address *local;
+    const struct address *remote;
+};
+
+const char *
+tuple_state_word(enum tuple_state state)
+{
+    static const char *const words[] = {
+        [TUPLE_DIALING] = "dialing",
+        [TUPLE_LEASED] = "leased",
+        [TUPLE_PARKED] = "parked",
+        [TUPLE_TUNNEL] = "tunnel",
+    };
+
+    return words[state];
+}
+
+/*
+ * Family, port and address: what address_equal() compares but for the zone, so that equal
+ * addresses have equal hashes whatever else their structs hold.
+ */
+static size_t
+put_address(unsigned char *to, const struct address *address)
+{
+    bool is_v4 = address->any.sa_family == AF_INET;
+    uint16_t port = address_port(address);
+
+    to[0] = is_v4 ? 4 : 6;
+    memcpy(to + 1, &port, sizeof(port));
+    if (is_v4)
+        memcpy(to + 3, &address->v4.sin_addr, 4);
+    else
+        memcpy(to + 3, &address->v6.sin6_addr, 16);
+    return is_v4 ? 7 : 19;
+}
+
+static uint64_t
+ends_hash(const struct tuple_ends *ends)
+{
+    unsigned char bytes[2 * 19];
+    size_t size = put_address(bytes, ends->local);
+
+    size += put_address(bytes + size, ends->remote);
+    return hash_bytes(bytes, size);
+}
+
+static bool
+has_ends(const struct map_node *node, const void *key)
+{
+    const struct tuple_row *row = MAP_OWNER(node, struct tuple_row, node);
+    const struct tuple_ends *ends = key;
+
+    return address_equal(&row->local, ends->local) && address_equal(&row->remote, ends->remote);
+}
+
+/* From the top bits, since the map takes the lowest ones. */
+static struct tuple_shard *
+shard_of(struct tuple_table *table, uint64_t hash)
+{
+    return &table->shards[(hash >> 32) % TUPLE_SHARDS];
+}
+
+struct tuple_table *
+tuple_table_new(void)
+{
+    struct tuple_table *table = xcalloc(1, sizeof(*table));
+
+    for (size_t i = 0; i < TUPLE_SHARDS; i++) {
+        pthread_mutex_init(&table->shards[i].lock, NULL);
+        TAILQ_INIT(&table->shards[i].list);
+    }
+    return table;
+}
+
+void
+tuple_table_free(struct tuple_table *table)
+{
+    if (table == NULL)
+        return;
+    assert(tuple_count(table) == 0);
+    for (size_t i = 0; i < TUPLE_SHARDS; i++) {
+        map_fini(&table->shards[i].rows);
+        pthread_mutex_destroy(&table->shards[i].lock);
+    }
+    free(table);
+}
+
+struct tuple_row *
+tuple_insert(struct tuple_table *table, const struct pool_key *key, const struct address *local,
+             const struct address *remote)
+{
+    size_t host_size = strlen(key->host) + 1;
+    struct tuple_row *row = xcalloc(1, sizeof(*row) + host_size);
+    struct tuple_ends ends = {local, remote};
+    struct tuple_shard *shard;
+
+    row->local = *local;
+    row->remote = *remote;
+    row->id = atomic_fetch_add_explicit(&table->last_id, 1, memory_order_relaxed) + 1;
+    row->opened_us = clock_now_us();
+    row->port = key->port;
+    memcpy(row->host, key->host, host_size);
+    row->node.hash = ends_hash(&ends);
+    shard = shard_of(table, row->node.hash);
+    pthread_mutex_lock(&shard->lock);
+    map_insert(&shard->rows, &row->node);
+    TAILQ_INSERT_HEAD(&shard->list, row, entry);
+    pthread_mutex_unlock(&shard->lock);
+    atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
+    return row;
+}
+
+void
+tuple_remove(struct tuple_table *table, struct tuple_row *row)
+{
+    struct tuple_shard *shard;
+
+    if (row == NULL)
+        return;
+    shard = shard_of(table, row->node.hash);
+    pthread_mutex_lock(&shard->lock);
+    map_remove(&shard->rows, &row->node);
+    TAILQ_REMOVE(&shard->list, row, entry);
+    pthread_mutex_unlock(&shard->lock);
+    atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+    free(row);
+}
+
+bool
+tuple_holds(struct tuple_table *table, const struct address *local,
+            const struct address *remote)
+{
+    struct tuple_ends ends = {local, remote};
+    uint64_t hash = ends_hash(&ends);
+    struct tuple_shard *shard = shard_of(table, hash);
+    bool is_held;
+
+    pthread_mutex_lock(&shard->lock);
+    is_held = map_find(&shard->rows, hash, has_ends, &ends) != NULL;
+    pthread_mutex_unlock(&shard->lock);
+    return is_held;
+}
+
+size_t
+tuple_count(const struct tuple_table *table)
+{
+    return atomic_load_explicit(&table->count, memory_order_relaxed);
+}
+
+static uint64_t
+since_ms(uint64_t then_us, uint64_t now_us)
+{
+    return now_us > then_us ? (now_us - then_us) / 1000 : 0;
+}
+
+static void
+row_view(const struct tuple_row *row, uint64_t now_us, struct tuple_view *view)
+{
+    uint64_t parked_us = atomic_load_explicit(&row->parked_us, memory_order_relaxed);
+
+    view->local = row->local;
+    view->remote = row->remote;
+    view->id = row->id;
+    view->state = (enum tuple_state)atomic_load_explicit(&row->state, memory_order_relaxed);
+    strcpy(view->host, row->host);
+    view->port = row->port;
+    view->age_ms = since_ms(row->opened_us, now_us);
+    view->idle_ms = view->state == TUPLE_PARKED ? since_ms(parked_us, now_us) : 0;
+    view->uses = atomic_load_explicit(&row->uses, memory_order_relaxed);
+    view->sent_bytes = atomic_load_explicit(&row->sent_bytes, memory_order_relaxed);
+    view->received_bytes = atomic_load_explicit(&row->received_bytes, memory_order_relaxed);
+}
+
+/* Copies a shard's rows into views that have room for so many; returns how many they are. */
+static size_t
+shard_copy(struct tuple_shard *shard, struct tuple_view *views, size_t room)
+{
+    uint64_t now_us = clock_now_us();
+    struct tuple_row *row;
+    size_t count = 0;
+
+    pthread_mutex_lock(&shard->lock);
+    TAILQ_FOREACH (row, &shard->list, entry) {
+        if (count == room)
+            break;
+        row_view(row, now_us, &views[count++]);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return count;
+}
+
+static size_t
+shard_size(struct tuple_shard *shard)
+{
+    size_t size;
+
+    pthread_mutex_lock(&shard->lock);
+    size = shard->rows.size;
+    pthread_mutex_unlock(&shard->lock);
+    return size;
+}
+
+void
+tuple_each(struct tuple_table *table, size_t most_rows,
+           void (*visit)(const struct tuple_view *view, void *arg), void *arg)
+{
+    size_t left = most_rows;
+
+    for (size_t i = 0; i < TUPLE_SHARDS && left > 0; i++) {
+        size_t size = shard_size(&table->shards[i]);
+        size_t room = size < left ? size : left;
+        struct tuple_view *views;
+
+        if (room == 0)
+            continue;
+        /* Copied first: nothing is called under the lock. */
+        views = xcalloc(room, sizeof(*views));
+        room = shard_copy(&table->shards[i], views, room);
+        for (size_t k = 0; k < room; k++)
+            visit(&views[k], arg);
+        left -= room;
+        free(views);
+    }
+}

@@ -1,0 +1,40 @@
+/*
+ * One upstream connection: may it be used again, and its end. Called by its owner.
+ */
+#include "pool/upstream.h"
+
+#include <stdlib.h>
+
+static bool
+has_passed(uint64_t since_us, unsigned limit_ms, uint64_t now_us)
+{
+    return now_us >= since_us && now_us - since_us >= (uint64_t)limit_ms * 1000;
+}
+
+bool
+upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
+                  uint64_t now_us)
+{
+    unsigned idle_ms = limit_of(&limits->idle_timeout_ms);
+    unsigned age_ms = limit_of(&limits->max_age_ms);
+    unsigned uses = limit_of(&limits->max_uses);
+
+    if (upstream->idle_limit_ms != 0 && upstream->idle_limit_ms < idle_ms)
+        idle_ms = upstream->idle_limit_ms;
+    if (upstream->is_used_up || (uses != 0 && upstream->uses >= uses))
+        return true;
+    if (age_ms != 0 && has_passed(upstream->opened_us, age_ms, now_us))
+        return true;
+    return has_passed(upstream->used_us, idle_ms, now_us);
+}
+
+void
+upstream_close(struct upstream *upstream, struct tuple_table *table)
+{
+    if (upstream == NULL)
+        return;
+    /* Out of the table first: once closed, its 4-tuple may at once be somebody else's. */
+    tuple_remove(table, upstream->row);
+    stream_close(&upstream->stream);
+    free(upstream);
+}

@@ -1,0 +1,47 @@
+#ifndef CARPOOL_POOL_UPSTREAM_H
+#define CARPOOL_POOL_UPSTREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/stream.h"
+#include "pool/limits.h"
+#include "pool/tuple_table.h"
+
+struct bucket;
+
+/*
+ * An upstream connection as the pool knows it. Owned by exactly one of dial, lease, shelf and
+ * janitor; whoever owns it may write to it, on whatever thread.
+ */
+struct upstream {
+    struct stream stream;
+    struct tuple_row *row; /* its 4-tuple, id and traffic, for all to see */
+    struct bucket *bucket; /* the one whose slot it holds; NULL: none (a tunnel, or evicted) */
+    uint64_t id;
+    uint64_t opened_us;
+    uint64_t used_us; /* when it was last in use, or opened: its place in both orders */
+    unsigned uses;
+    unsigned idle_limit_ms; /* shorter than the setting because the origin said so; 0: not */
+    unsigned dns_ms;
+    unsigned connect_ms;
+    bool was_parked;
+    bool is_used_up; /* the origin announced that it takes no more requests */
+    TAILQ_ENTRY(upstream) in_bucket;
+    TAILQ_ENTRY(upstream) in_shard;
+};
+
+TAILQ_HEAD(upstream_list, upstream);
+
+/* Too old, used too often or idle for too long to be used again? */
+bool upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
+                       uint64_t now_us);
+
+/*
+ * Takes it out of the table, closes it and frees it. Its slot is the caller's business. Not
+ * under a lock. NULL is fine.
+ */
+void upstream_close(struct upstream *upstream, struct tuple_table *table);
+
+#endif

@@ -1,0 +1,207 @@
+/* What keys and the table of 4-tuples promise. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pool/key.h"
+#include "pool/tuple_table.h"
+#include "rig.h"
+
+static void
+spellings_of_one_host_are_one_key(void **state)
+{
+    static const char *const spellings[] = {"example.test", "EXAMPLE.test", "example.TEST."};
+    struct pool_key first = rig_key(spellings[0]);
+
+    (void)state;
+    for (size_t i = 1; i < 3; i++) {
+        struct pool_key key = rig_key(spellings[i]);
+
+        assert_true(pool_key_equal(&first, &key));
+    }
+}
+
+static void
+brackets_are_no_part_of_a_key(void **state)
+{
+    struct pool_key key = rig_key("[2001:DB8::1]");
+
+    (void)state;
+    assert_string_equal(key.host, "2001:db8::1");
+}
+
+static void
+other_ports_and_hosts_are_other_keys(void **state)
+{
+    struct pool_key key = rig_key("a.test");
+    struct pool_key host = rig_key("b.test");
+    struct pool_key port;
+
+    (void)state;
+    memset(&port, 0, sizeof(port));
+    assert_int_equal(pool_key_init(&port, SLICE("a.test"), 81), ERR_OK);
+    assert_false(pool_key_equal(&key, &host));
+    assert_false(pool_key_equal(&key, &port));
+    host.hash = key.hash;
+    port.hash = key.hash;
+    assert_false(pool_key_equal(&key, &host));
+    assert_false(pool_key_equal(&key, &port));
+}
+
+static void
+names_that_cannot_be_are_refused(void **state)
+{
+    char longest[POOL_HOST_SIZE + 1];
+    struct pool_key key;
+
+    (void)state;
+    memset(longest, 'a', sizeof(longest));
+    assert_int_equal(pool_key_init(&key, SLICE(""), 80), ERR_DNS_NAME);
+    assert_int_equal(pool_key_init(&key, SLICE("."), 80), ERR_DNS_NAME);
+    assert_int_equal(pool_key_init(&key, SLICE("[]"), 80), ERR_DNS_NAME);
+    assert_int_equal(pool_key_init(&key, SLICE("a\0b"), 80), ERR_DNS_NAME);
+    assert_int_equal(pool_key_init(&key, (struct slice){longest, POOL_HOST_SIZE}, 80),
+                     ERR_DNS_NAME);
+    assert_int_equal(pool_key_init(&key, (struct slice){longest, POOL_HOST_SIZE - 1}, 80),
+                     ERR_OK);
+}
+
+static struct address
+parsed(const char *text)
+{
+    struct address address;
+
+    assert_int_equal(address_parse(slice_of(text), &address), ERR_OK);
+    return address;
+}
+
+static void
+table_finds_a_connection_by_both_ends(void **state)
+{
+    struct tuple_table *table = tuple_table_new();
+    struct pool_key key = rig_key("a.test");
+    struct address local = parsed("10.0.0.1:40000");
+    struct address remote = parsed("10.0.0.2:80");
+    struct address other = parsed("10.0.0.2:81");
+    struct tuple_row *row = tuple_insert(table, &key, &local, &remote);
+
+    (void)state;
+    assert_true(tuple_holds(table, &local, &remote));
+    assert_false(tuple_holds(table, &remote, &local));
+    assert_false(tuple_holds(table, &local, &other));
+    tuple_remove(table, row);
+    assert_false(tuple_holds(table, &local, &remote));
+    tuple_table_free(table);
+}
+
+static void
+ids_are_never_used_again(void **state)
+{
+    struct tuple_table *table = tuple_table_new();
+    struct pool_key key = rig_key("a.test");
+    struct address local = parsed("[::1]:40000");
+    struct address remote = parsed("[::1]:80");
+    uint64_t last_id = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct tuple_row *row = tuple_insert(table, &key, &local, &remote);
+
+        assert_true(row->id > last_id);
+        last_id = row->id;
+        tuple_remove(table, row);
+    }
+    tuple_table_free(table);
+}
+
+struct seen {
+    size_t rows;
+    struct tuple_view last;
+};
+
+static void
+on_view(const struct tuple_view *view, void *arg)
+{
+    struct seen *seen = arg;
+
+    seen->rows++;
+    seen->last = *view;
+}
+
+static void
+view_shows_what_the_owner_wrote(void **state)
+{
+    struct tuple_table *table = tuple_table_new();
+    struct pool_key key = rig_key("a.test");
+    struct address local = parsed("10.0.0.1:40000");
+    struct address remote = parsed("10.0.0.2:80");
+    struct tuple_row *row = tuple_insert(table, &key, &local, &remote);
+    struct seen seen = {0};
+
+    (void)state;
+    tuple_set_state(row, TUPLE_LEASED);
+    tuple_add(&row->uses, 3);
+    tuple_add(&row->sent_bytes, 10);
+    tuple_add(&row->received_bytes, 20);
+    rig_advance_ms(7);
+    tuple_each(table, 10, on_view, &seen);
+    assert_int_equal(seen.rows, 1);
+    assert_string_equal(seen.last.host, "a.test");
+    assert_int_equal(seen.last.port, 80);
+    assert_string_equal(tuple_state_word(seen.last.state), "leased");
+    assert_int_equal(seen.last.uses, 3);
+    assert_int_equal(seen.last.sent_bytes, 10);
+    assert_int_equal(seen.last.received_bytes, 20);
+    assert_int_equal(seen.last.age_ms, 7);
+    assert_int_equal(seen.last.idle_ms, 0);
+    assert_true(address_equal(&seen.last.local, &local));
+    assert_true(address_equal(&seen.last.remote, &remote));
+    tuple_remove(table, row);
+    tuple_table_free(table);
+}
+
+static void
+no_more_rows_are_shown_than_asked_for(void **state)
+{
+    enum { ROWS = 100 };
+    struct tuple_table *table = tuple_table_new();
+    struct pool_key key = rig_key("a.test");
+    struct address local = parsed("10.0.0.1:40000");
+    struct address remote = parsed("10.0.0.2:80");
+    struct tuple_row *rows[ROWS];
+    struct seen seen = {0};
+
+    (void)state;
+    for (int i = 0; i < ROWS; i++) {
+        address_set_port(&local, (uint16_t)(40000 + i));
+        rows[i] = tuple_insert(table, &key, &local, &remote);
+    }
+    tuple_each(table, 42, on_view, &seen);
+    assert_int_equal(seen.rows, 42);
+    tuple_each(table, 1000, on_view, &seen);
+    assert_int_equal(seen.rows, 42 + ROWS);
+    for (int i = 0; i < ROWS; i++)
+        tuple_remove(table, rows[i]);
+    tuple_table_free(table);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spellings_of_one_host_are_one_key),
+        cmocka_unit_test(brackets_are_no_part_of_a_key),
+        cmocka_unit_test(other_ports_and_hosts_are_other_keys),
+        cmocka_unit_test(names_that_cannot_be_are_refused),
+        cmocka_unit_test(table_finds_a_connection_by_both_ends),
+        cmocka_unit_test(ids_are_never_used_again),
+        cmocka_unit_test(view_shows_what_the_owner_wrote),
+        cmocka_unit_test(no_more_rows_are_shown_than_asked_for),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

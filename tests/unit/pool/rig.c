@@ -1,0 +1,143 @@
+/* The fixture of the shelf's tests. */
+#include "rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* The test program's clock: moved by the tests, read by everything. */
+static _Atomic uint64_t now_us = 1000000;
+
+uint64_t __wrap_clock_now_us(void);
+
+uint64_t
+__wrap_clock_now_us(void)
+{
+    return atomic_load_explicit(&now_us, memory_order_relaxed);
+}
+
+void
+rig_advance_ms(unsigned ms)
+{
+    atomic_fetch_add_explicit(&now_us, (uint64_t)ms * 1000, memory_order_relaxed);
+}
+
+static void
+on_evicted(void *arg, struct upstream *upstream)
+{
+    struct rig *rig = arg;
+
+    atomic_fetch_add(&rig->evicted, 1);
+    atomic_store(&rig->last_evicted_id, upstream->id);
+    upstream_close(upstream, NULL);
+}
+
+void
+rig_init(struct rig *rig)
+{
+    memset(rig, 0, sizeof(*rig));
+    rig->settings = (struct pool_settings){.idle_timeout_ms = 60000,
+                                           .max_per_host = 1000,
+                                           .max_parked_per_host = 1000,
+                                           .max_total = 1000,
+                                           .max_waiting = 1000,
+                                           .fresh_for_unsafe_ms = 500};
+    rig_configure(rig);
+    rig->shelf = shelf_new(&rig->limits, on_evicted, rig);
+}
+
+void
+rig_configure(struct rig *rig)
+{
+    limits_set(&rig->limits, &rig->settings);
+}
+
+void
+rig_fini(struct rig *rig)
+{
+    while (shelf_evict(rig->shelf))
+        continue;
+    shelf_free(rig->shelf);
+}
+
+struct pool_key
+rig_key(const char *host)
+{
+    struct pool_key key;
+
+    memset(&key, 0, sizeof(key));
+    if (pool_key_init(&key, slice_of(host), 80) != ERR_OK)
+        abort();
+    return key;
+}
+
+struct upstream *
+rig_open(struct rig *rig, struct bucket *slot)
+{
+    struct upstream *upstream = xcalloc(1, sizeof(*upstream));
+
+    upstream->stream.fd = -1;
+    upstream->bucket = slot;
+    upstream->id = atomic_fetch_add(&rig->last_id, 1) + 1;
+    upstream->opened_us = clock_now_us();
+    upstream->used_us = upstream->opened_us;
+    return upstream;
+}
+
+void
+rig_give(struct rig *rig, struct upstream *upstream)
+{
+    upstream->uses++;
+    upstream->used_us = clock_now_us();
+    shelf_give(rig->shelf, upstream);
+}
+
+void
+rig_close(struct rig *rig, struct upstream *upstream)
+{
+    struct bucket *slot = upstream->bucket;
+
+    upstream_close(upstream, NULL);
+    shelf_release(rig->shelf, slot);
+}
+
+static void
+on_granted(struct shelf_waiter *waiter)
+{
+    struct taker *taker = (struct taker *)(void *)waiter;
+
+    atomic_fetch_add(&taker->grants, 1);
+}
+
+enum shelf_got
+rig_take(struct rig *rig, struct taker *taker, const char *host, enum shelf_want want)
+{
+    struct pool_key key = rig_key(host);
+
+    taker->waiter.want = want;
+    taker->waiter.on_granted = on_granted;
+    return shelf_take(rig->shelf, &key, &taker->waiter);
+}
+
+struct upstream *
+rig_dial(struct rig *rig, const char *host)
+{
+    struct taker taker = {0};
+
+    if (rig_take(rig, &taker, host, SHELF_SLOT) != SHELF_GOT_SLOT ||
+        !shelf_leave(rig->shelf, &taker.waiter))
+        abort();
+    return rig_open(rig, taker.waiter.slot);
+}
+
+uint64_t
+rig_park(struct rig *rig, const char *host)
+{
+    struct upstream *upstream = rig_dial(rig, host);
+    uint64_t id = upstream->id;
+
+    rig_give(rig, upstream);
+    return id;
+}

@@ -1,0 +1,55 @@
+#ifndef CARPOOL_TESTS_POOL_RIG_H
+#define CARPOOL_TESTS_POOL_RIG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool/limits.h"
+#include "pool/shelf.h"
+
+/* A shelf with limits of the test's own, what it evicts, and a clock that the test moves. */
+struct rig {
+    struct shelf *shelf;
+    struct pool_settings settings;
+    struct pool_limits limits;
+    _Atomic unsigned evicted;
+    _Atomic uint64_t last_evicted_id;
+    _Atomic uint64_t last_id;
+};
+
+/* Without limits, but for those that the test sets and passes to rig_configure(). */
+void rig_init(struct rig *rig);
+void rig_configure(struct rig *rig);
+void rig_fini(struct rig *rig);
+
+/* What clock_now_us() says; starts at one second. Any thread. */
+void rig_advance_ms(unsigned ms);
+
+struct pool_key rig_key(const char *host);
+
+/* A stream without a socket, opened just now, that holds the slot. */
+struct upstream *rig_open(struct rig *rig, struct bucket *slot);
+
+/* Back from use: given with its use counted and timed. */
+void rig_give(struct rig *rig, struct upstream *upstream);
+
+/* Closes a stream that the test holds and releases its slot. */
+void rig_close(struct rig *rig, struct upstream *upstream);
+
+/* One checkout of a test's own, and what it heard. */
+struct taker {
+    struct shelf_waiter waiter;
+    _Atomic unsigned grants;
+};
+
+enum shelf_got rig_take(struct rig *rig, struct taker *taker, const char *host,
+                        enum shelf_want want);
+
+/* Takes a slot, opens a stream in it at once and leaves the queue: a dial that took no time. */
+struct upstream *rig_dial(struct rig *rig, const char *host);
+
+/* Dials and parks it as if it had been used. */
+uint64_t rig_park(struct rig *rig, const char *host);
+
+#endif
