@@ -170,17 +170,26 @@ put_connection(struct writer *writer, const struct emit_framing *framing)
         put(writer, SLICE("Connection: keep-alive\r\n"));
 }
 
+/* The origin's length of a body that does not follow; never with 204 (RFC 9110 §8.6). */
+static const struct field *
+length_to_copy(const struct head *head, const struct emit_framing *framing)
+{
+    if (framing->kind != BODY_NONE || !framing->copies_length || head->status == 204)
+        return NULL;
+    return head_field(head, SLICE("Content-Length"));
+}
+
 enum err
 emit_response(struct buf *out, const struct head *head, const struct emit_framing *framing)
 {
-    const struct field *length = head_field(head, SLICE("Content-Length"));
+    const struct field *length = length_to_copy(head, framing);
     uint64_t copied = 0;
     struct writer writer;
     char *space;
     enum err err;
 
     assert(framing->kind != BODY_CHUNKED || !framing->is_old_client);
-    if (framing->kind == BODY_NONE && framing->copies_length && length != NULL) {
+    if (length != NULL) {
         err = slice_to_number(length->value, UINT64_MAX, &copied);
         if (err != ERR_OK)
             return err;
@@ -191,7 +200,7 @@ emit_response(struct buf *out, const struct head *head, const struct emit_framin
     writer.at = space;
     put_status_line(&writer, head);
     put_copied_fields(&writer, head);
-    if (framing->kind == BODY_NONE && framing->copies_length && length != NULL)
+    if (length != NULL)
         put_length(&writer, copied);
     put_framing(&writer, framing->kind, framing->length);
     put_connection(&writer, framing);

@@ -118,7 +118,7 @@ keep_alive_parameters_are_read(void **state)
     } rows[] = {
         {"", {0}},
         {"Keep-Alive: timeout=5, max=100\r\n", {true, 5, true, 100}},
-        {"keep-alive: Max=1\r\n", {false, 0, true, 1}},
+        {"A: timeout=3\r\nkeep-alive: Max=1\r\n", {false, 0, true, 1}},
         {"Keep-Alive: timeout = 0\r\n", {true, 0, false, 0}},
         {"Keep-Alive: timeout=9, timeout=4\r\n", {true, 4, false, 0}},
         {"Keep-Alive: timeout=4\r\nKeep-Alive: timeout=9\r\n", {true, 4, false, 0}},

@@ -367,6 +367,18 @@ a_head_past_its_limit_is_refused_before_its_end(void **state)
 }
 
 static void
+an_empty_line_counts_towards_the_limit(void **state)
+{
+    static const struct head_limits tiny = {.line_size = 1, .head_size = 1};
+    struct field fields[1];
+    struct head head = {.fields = fields, .field_capacity = 1};
+
+    (void)state;
+    assert_int_equal(head_parse_request(SLICE("\r\n"), &tiny, &head), PARSE_REFUSE);
+    assert_int_equal(head.refusal, REFUSAL_HEAD_TOO_LARGE);
+}
+
+static void
 fields_are_found_without_case(void **state)
 {
     struct given given;
@@ -461,6 +473,7 @@ main(void)
         cmocka_unit_test(the_parts_of_a_response_are_lent),
         cmocka_unit_test(a_head_at_its_limit_is_read),
         cmocka_unit_test(a_head_past_its_limit_is_refused_before_its_end),
+        cmocka_unit_test(an_empty_line_counts_towards_the_limit),
         cmocka_unit_test(fields_are_found_without_case),
         cmocka_unit_test(tokens_are_found_in_lists_and_across_fields),
         cmocka_unit_test(only_methods_known_to_be_idempotent_are),

@@ -1,0 +1,144 @@
+/* Messages with damage in them, the same on every machine. */
+#include "tests/unit/http/damage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/http/given.h"
+
+#define SEED 0x9e3779b97f4a7c15u
+
+static uint64_t random_state;
+
+/* xorshift64*: the same numbers on every machine. */
+size_t
+damage_below(size_t limit)
+{
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return (size_t)((random_state * 0x2545f4914f6cdd1du) >> 33) % limit;
+}
+
+static void
+copy_message(struct message *message, struct slice bytes)
+{
+    assert_true(bytes.size <= DAMAGE_SIZE);
+    memcpy(message->bytes, bytes.data, bytes.size);
+    message->size = bytes.size;
+}
+
+static void
+insert(struct message *message, size_t at, const char *bytes, size_t size)
+{
+    if (message->size + size > DAMAGE_SIZE)
+        return;
+    memmove(message->bytes + at + size, message->bytes + at, message->size - at);
+    memcpy(message->bytes + at, bytes, size);
+    message->size += size;
+}
+
+static void
+cut(struct message *message, size_t at, size_t size)
+{
+    memmove(message->bytes + at, message->bytes + at + size, message->size - at - size);
+    message->size -= size;
+}
+
+/* One small damage of the kinds that parsers fall for. */
+static void
+damage(struct message *message)
+{
+    static const struct slice words[] = {
+        BYTES("\r"),
+        BYTES("\n"),
+        BYTES("\r\n"),
+        BYTES("\0"),
+        BYTES(" "),
+        BYTES("\t"),
+        BYTES(":"),
+        BYTES(","),
+        BYTES(";"),
+        BYTES("0"),
+        BYTES("f"),
+        BYTES("#"),
+        BYTES("@"),
+        BYTES("\x80"),
+        BYTES("\r\n "),
+        BYTES("\r\n\r\n"),
+        BYTES("Content-Length: 5\r\n"),
+        BYTES("Transfer-Encoding: chunked\r\n"),
+        BYTES("Host: b\r\n"),
+        BYTES("HTTP/1.0"),
+        BYTES("Connection: host, content-length\r\n"),
+        BYTES("0\r\n\r\n"),
+    };
+    size_t at = damage_below(message->size + 1);
+    size_t left = message->size - at;
+    char part[16];
+
+    switch (damage_below(4)) {
+    case 0:
+        if (left > 0)
+            message->bytes[at] = (char)damage_below(256);
+        break;
+    case 1:
+        cut(message, at, left > 0 ? damage_below(left < 16 ? left : 16) : 0);
+        break;
+    case 2: {
+        struct slice word = words[damage_below(COUNT(words))];
+
+        insert(message, at, word.data, word.size);
+        break;
+    }
+    default: /* a part of itself once more, somewhere else */
+        left = left < sizeof(part) ? left : sizeof(part);
+        memcpy(part, message->bytes + at, left);
+        insert(message, damage_below(message->size + 1), part, left);
+        break;
+    }
+}
+
+void
+damage_make(struct message *message, const struct slice *from, size_t count)
+{
+    copy_message(message, from[damage_below(count)]);
+    for (size_t times = damage_below(4); times > 0; times--)
+        damage(message);
+}
+
+/* Names the message that breaks a rule, so that it can become a row of a table. */
+void
+damage_complain(const char *claim, const struct message *message)
+{
+    char text[4 * DAMAGE_SIZE + 1];
+    size_t at = 0;
+
+    for (size_t i = 0; i < message->size; i++) {
+        unsigned char c = (unsigned char)message->bytes[i];
+
+        at += (size_t)snprintf(text + at, sizeof(text) - at,
+                               c >= ' ' && c < 0x7f ? "%c" : "\\x%02x", c);
+    }
+    fail_msg("%s: %s", claim, text);
+}
+
+int
+damage_begin(void **state)
+{
+    const char *wanted = getenv("HTTP_SEED");
+
+    (void)state;
+    random_state = wanted != NULL ? strtoull(wanted, NULL, 0) : SEED;
+    if (random_state == 0)
+        random_state = SEED;
+    print_message("HTTP_SEED=0x%llx\n", (unsigned long long)random_state);
+    return 0;
+}
