@@ -60,6 +60,10 @@ if(CARPOOL_SANITIZE STREQUAL "thread" AND EXISTS /proc/sys/vm/mmap_rnd_bits)
     endif()
 endif()
 
+# A report of a sanitizer says where, and ends the program.
+set(CARPOOL_TEST_ENVIRONMENT
+    UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+
 # carpool_library(NAME SOURCES a.c … LINK lower …): one layer. Its LINK list is the layering:
 # what is not named there neither compiles into it nor links.
 function(carpool_library name)
@@ -87,11 +91,12 @@ function(carpool_tool name)
     target_link_options(${name} PRIVATE ${CARPOOL_LINK_PLAIN})
 endfunction()
 
-# carpool_test(NAME unit.buf LABELS unit [slow] [TIMEOUT seconds] [SERIAL] COMMAND …): a test.
+# carpool_test(NAME unit.buf LABELS unit [slow] [TIMEOUT seconds] [SERIAL] [ENVIRONMENT NAME=value …]
+# COMMAND …): a test.
 # Exit 77 means skipped. In a sanitizer's build the name starts with it (asan.unit.buf), so
 # that one report can hold all builds.
 function(carpool_test)
-    cmake_parse_arguments(TEST "SERIAL" "NAME;TIMEOUT" "LABELS;COMMAND" ${ARGN})
+    cmake_parse_arguments(TEST "SERIAL" "NAME;TIMEOUT" "LABELS;ENVIRONMENT;COMMAND" ${ARGN})
     if(NOT TEST_TIMEOUT)
         set(TEST_TIMEOUT 60)
     endif()
@@ -103,7 +108,8 @@ function(carpool_test)
     endif()
     add_test(NAME ${full} COMMAND ${CARPOOL_LAUNCHER} ${TEST_COMMAND})
     set_tests_properties(${full} PROPERTIES
-        LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77)
+        LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77
+        ENVIRONMENT "${CARPOOL_TEST_ENVIRONMENT};${TEST_ENVIRONMENT}")
     if(TEST_SERIAL)
         set_tests_properties(${full} PROPERTIES RUN_SERIAL ON)
     endif()
