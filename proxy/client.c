@@ -50,6 +50,22 @@ has_input(const struct client *client)
     return evbuffer_get_length(bufferevent_get_input(client->bev)) > 0;
 }
 
+/*
+ * Is there something of a request? Empty lines before one are no part of it (RFC 9112 §2.2):
+ * old clients send one behind a body, and it must not start the clock of the next head.
+ */
+static bool
+has_request(struct client *client)
+{
+    struct evbuffer *input = bufferevent_get_input(client->bev);
+    char line[2];
+
+    while (evbuffer_copyout(input, line, sizeof(line)) == sizeof(line) && line[0] == '\r' &&
+           line[1] == '\n')
+        evbuffer_drain(input, sizeof(line));
+    return has_input(client);
+}
+
 /* Lets the present exchange, the next one, or the closing go on after something happened. */
 static void
 client_wake(struct client *client)
@@ -61,11 +77,11 @@ client_wake(struct client *client)
     }
     if (client->exchange == NULL) {
         /* An end behind complete requests is no abort: they are answered first. */
-        if (client->is_gone || (client->has_ended && !has_input(client))) {
+        if (client->is_gone || (client->has_ended && !has_request(client))) {
             client_free(client);
             return;
         }
-        if (!has_input(client))
+        if (!has_request(client))
             return;
         client->exchange = exchange_new(client);
     }

@@ -4,6 +4,7 @@
 #include "proxy/exchange.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -191,4 +192,14 @@ exchange_fail(struct exchange *exchange, enum reason reason, const char *detail)
                             exchange->has_answer && shows_cut ? FATE_CLOSE : FATE_ABORT);
     answer_send_error(exchange, reason, detail);
     return exchange_end(exchange, reason, exchange->keeps_client ? FATE_KEEP : FATE_CLOSE);
+}
+
+enum step
+exchange_fail_origin(struct exchange *exchange, enum reason reason, const char *why)
+{
+    char detail[ANSWER_DETAIL_SIZE];
+
+    snprintf(detail, sizeof(detail), "%s port %u%s%s", exchange->key.host,
+             (unsigned)exchange->key.port, why != NULL ? ": " : "", why != NULL ? why : "");
+    return exchange_fail(exchange, reason, detail);
 }

@@ -37,6 +37,13 @@ enum room {
     ROOM_COUNT
 };
 
+/* What FORWARD waits for. */
+enum forward_phase {
+    PHASE_SENDING,   /* the request is on its way */
+    PHASE_WAITING,   /* all of it was sent, the answer's head has not come */
+    PHASE_ANSWERING, /* the answer is on its way */
+};
+
 /* What becomes of the client connection. */
 enum fate {
     FATE_KEEP,  /* the next request may follow */
@@ -93,9 +100,9 @@ struct exchange {
     bool has_finished_up; /* tunnel: the client's end was passed on */
     bool has_finished_down;
 
-    uint64_t moved_bytes;  /* both ways, when the deadline was last set */
-    size_t queued_bytes;   /* towards the client, when it was last found slow */
-    bool has_request_gone; /* all of the request was sent when the deadline was last set */
+    uint64_t moved_bytes;     /* both ways, when the deadline was last set */
+    size_t queued_bytes;      /* towards the client, when it was last found slow */
+    enum forward_phase phase; /* when the deadline was last set */
 
     uint64_t sent_bytes;     /* to the origin */
     uint64_t received_bytes; /* from the origin */
@@ -129,6 +136,9 @@ enum step exchange_end(struct exchange *exchange, enum reason reason, enum fate 
  * sees the truncation. Returns STEP_DONE.
  */
 enum step exchange_fail(struct exchange *exchange, enum reason reason, const char *detail);
+
+/* The same, with the origin's host and port as detail, and why (may be NULL). */
+enum step exchange_fail_origin(struct exchange *exchange, enum reason reason, const char *why);
 
 /* Shuts the watch and gives up the lease: the connection is not used any further. */
 void exchange_drop_origin(struct exchange *exchange);

@@ -11,7 +11,8 @@ static const struct {
     const char *text;
     const char *advice;
 } reasons[REASON_COUNT] = {
-#define REASON(symbol, status, word, text, advice) [REASON_##symbol] = {status, word, text, advice},
+#define REASON(symbol, status, word, text, advice)                                             \
+    [REASON_##symbol] = {status, word, text, advice},
 #include "proxy/reasons.def"
 #undef REASON
 };

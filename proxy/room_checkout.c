@@ -2,7 +2,6 @@
  * CHECKOUT: gets an upstream connection from the pool: a parked one, the next that comes free,
  * or a new one.
  */
-#include "proxy/answer.h"
 #include "proxy/exchange.h"
 #include "proxy/policy/acl.h"
 
@@ -83,12 +82,9 @@ static enum step
 checkout_failed(struct exchange *exchange)
 {
     enum err err = lease_error(exchange->lease);
-    char detail[ANSWER_DETAIL_SIZE];
 
     exchange->lease_err = err;
-    snprintf(detail, sizeof(detail), "%s port %u: %s", exchange->key.host,
-             (unsigned)exchange->key.port, err_text(err));
-    return exchange_fail(exchange, reason_of_err(err), detail);
+    return exchange_fail_origin(exchange, reason_of_err(err), err_text(err));
 }
 
 static enum step

@@ -2,7 +2,6 @@
  * FORWARD: the request goes up, the answer comes down, each at its own pace: an origin may
  * answer before it has read the whole request.
  */
-#include "proxy/answer.h"
 #include "proxy/exchange.h"
 #include "proxy/http/fields.h"
 #include "proxy/pump.h"
@@ -56,8 +55,7 @@ begin_answer(struct exchange *exchange, const struct head *head, struct slice bo
         return FLOW_BROKEN;
     choose_framing(exchange, head);
     note_terms(exchange, head);
-    /* What we write is never much longer than what came: a few framing fields at most. */
-    buf_init(&out, head->size + WORKER_SCRATCH_SIZE);
+    buf_init(&out, emit_room(head));
     if (emit_response(&out, head, &exchange->framing) == ERR_OK) {
         exchange->status = head->status;
         exchange->has_answer = true;
@@ -79,7 +77,7 @@ pass_interim(struct exchange *exchange, const struct head *head)
     /* HTTP/1.0 knows no interim answers (RFC 9110 §15.2). */
     if (exchange->head.minor == 0)
         return FLOW_WAIT;
-    buf_init(&out, head->size + WORKER_SCRATCH_SIZE);
+    buf_init(&out, emit_room(head));
     if (emit_interim(&out, head) != ERR_OK) {
         buf_reset(&out);
         return FLOW_BROKEN;
@@ -168,8 +166,6 @@ may_retry(const struct exchange *exchange)
 static enum step
 origin_lost(struct exchange *exchange)
 {
-    char detail[ANSWER_DETAIL_SIZE];
-
     if (may_retry(exchange)) {
         exchange_drop_origin(exchange);
         exchange->is_retry = true;
@@ -179,9 +175,7 @@ origin_lost(struct exchange *exchange)
     }
     if (exchange->has_answer)
         return exchange_fail(exchange, REASON_ORIGIN_CUT, NULL);
-    snprintf(detail, sizeof(detail), "%s port %u", exchange->key.host,
-             (unsigned)exchange->key.port);
-    return exchange_fail(exchange, REASON_ORIGIN_CLOSED, detail);
+    return exchange_fail_origin(exchange, REASON_ORIGIN_CLOSED, NULL);
 }
 
 static enum step
@@ -194,39 +188,44 @@ client_lost(struct exchange *exchange)
 static enum step
 origin_broken(struct exchange *exchange)
 {
-    char detail[ANSWER_DETAIL_SIZE];
-
     exchange->keeps_client = false;
-    snprintf(detail, sizeof(detail), "%s port %u", exchange->key.host,
-             (unsigned)exchange->key.port);
-    return exchange_fail(
-        exchange, exchange->has_answer ? REASON_ORIGIN_CUT : REASON_ORIGIN_BROKEN, detail);
+    return exchange_fail_origin(
+        exchange, exchange->has_answer ? REASON_ORIGIN_CUT : REASON_ORIGIN_BROKEN, NULL);
 }
 
-/* The request's way up failed; the origin may still have said why. */
+/* The client's side of the request failed: in its framing, or by its early end. */
 static enum step
 up_failed(struct exchange *exchange, enum flow up)
 {
-    if (up == FLOW_CLIENT_LOST)
-        return client_lost(exchange);
     exchange->keeps_client = false;
-    return exchange_fail(exchange, REASON_FRAMING, NULL);
+    if (up == FLOW_BROKEN)
+        return exchange_fail(exchange, REASON_FRAMING, NULL);
+    return exchange->client->is_gone ? client_lost(exchange)
+                                     : exchange_fail(exchange, REASON_INCOMPLETE, NULL);
 }
 
-/* Any byte moved since the last look, in either direction: the deadline starts anew. */
+/* Whose turn it is: bodies may take as long as they move, a head has to come in time. */
+static enum forward_phase
+phase_of(const struct exchange *exchange, enum flow up)
+{
+    if (exchange->has_answer)
+        return PHASE_ANSWERING;
+    return up == FLOW_DONE ? PHASE_WAITING : PHASE_SENDING;
+}
+
 static void
 note_progress(struct exchange *exchange, enum flow up)
 {
     const struct config *config = exchange->config;
     uint64_t moved = exchange->sent_bytes + exchange->received_bytes;
+    enum forward_phase phase = phase_of(exchange, up);
 
-    if (moved == exchange->moved_bytes && (up == FLOW_DONE) == exchange->has_request_gone)
+    if (phase == exchange->phase && (phase == PHASE_WAITING || moved == exchange->moved_bytes))
         return;
+    exchange->phase = phase;
     exchange->moved_bytes = moved;
-    exchange->has_request_gone = up == FLOW_DONE;
-    client_set_deadline(exchange->client, up == FLOW_DONE && !exchange->has_answer
-                                              ? config->timeout_response
-                                              : config->timeout_body_stall);
+    client_set_deadline(exchange->client, phase == PHASE_WAITING ? config->timeout_response
+                                                                 : config->timeout_body_stall);
 }
 
 enum step
@@ -261,7 +260,6 @@ enum step
 room_forward_late(struct exchange *exchange)
 {
     size_t queued = client_queued(exchange->client);
-    char detail[ANSWER_DETAIL_SIZE];
 
     /* A slow reader whose queue got shorter is slow, not stalled. */
     if (queued > 0 && queued != exchange->queued_bytes) {
@@ -269,12 +267,11 @@ room_forward_late(struct exchange *exchange)
         client_set_deadline(exchange->client, exchange->config->timeout_body_stall);
         return STEP_WAIT;
     }
-    if (queued > 0 || (!exchange->request_body.is_done && buf_size(&exchange->to_origin) == 0 &&
-                       !exchange->has_answer))
+    if (queued > 0)
         return exchange_fail(exchange, REASON_CLIENT_STALLED, NULL);
+    if (exchange->phase == PHASE_SENDING && buf_size(&exchange->to_origin) == 0)
+        return exchange_fail(exchange, REASON_BODY_TIMEOUT, NULL);
     if (exchange->has_answer)
         return exchange_fail(exchange, REASON_ORIGIN_STALLED, NULL);
-    snprintf(detail, sizeof(detail), "%s port %u", exchange->key.host,
-             (unsigned)exchange->key.port);
-    return exchange_fail(exchange, REASON_RESPONSE_TIMEOUT, detail);
+    return exchange_fail_origin(exchange, REASON_RESPONSE_TIMEOUT, NULL);
 }

@@ -68,9 +68,9 @@ room_head(struct exchange *exchange)
 
     switch (head_parse_request(bytes, &limits, &parsed)) {
     case PARSE_MORE:
-        if (client->is_gone || client->has_ended)
-            return exchange_end(exchange, REASON_CLIENT_GONE, FATE_CLOSE);
-        return STEP_WAIT;
+        if (client->is_gone)
+            return exchange_end(exchange, REASON_CLIENT_GONE, FATE_ABORT);
+        return client->has_ended ? exchange_fail(exchange, REASON_INCOMPLETE, NULL) : STEP_WAIT;
     case PARSE_REFUSE:
         return exchange_fail(exchange, reason_of_refusal(parsed.refusal), NULL);
     case PARSE_DONE:
