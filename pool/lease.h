@@ -40,7 +40,7 @@ struct lease_request {
 
 /* What an access log line says of a lease. */
 struct lease_facts {
-    bool is_reused;
+    bool is_reused; /* used or parked before: it may have gone stale meanwhile */
     bool is_queued; /* had to wait at a cap */
     unsigned uses;  /* exchanges on this connection, this one included */
     uint64_t id;    /* the connection's, never used again */
@@ -85,7 +85,10 @@ void lease_park(struct lease **lease, const struct park_terms *terms);
 /* Closes a HELD lease's connection and frees the lease. Shut the watch first. */
 void lease_discard(struct lease **lease);
 
-/* Gives up a lease in any state: what it was granted goes back. NULL is fine. */
+/*
+ * Gives up a lease in any state: what it was granted goes back. A HELD one is closed like
+ * lease_discard(), as nobody vouches for it. NULL is fine.
+ */
 void lease_cancel(struct lease **lease);
 
 #endif

@@ -63,11 +63,21 @@ struct pool_gauges {
 };
 void pool_gauges(struct pool *pool, struct pool_gauges *gauges);
 
+/*
+ * What was counted without a lane: connections that the janitor closed or that were evicted.
+ * To be added to the lanes' counters. POOL_STAT_COUNT of them; any thread may read.
+ */
+const stat_counter *pool_stats(const struct pool *pool);
+
 /* base, mailbox, resolver and stats (POOL_STAT_COUNT of them) are borrowed for its life. */
 struct lane *lane_new(struct pool *pool, struct event_base *base, struct mailbox *mailbox,
                       struct resolver *resolver, stat_counter *stats);
 
-/* When none of its leases is held. Dials under way are given up. */
+/*
+ * When none of its leases is held or waits. Dials under way are given up. Leases cancelled
+ * after their grant live until their letter is read, before or after this: free the mailbox
+ * when no lane's lease waits any more.
+ */
 void lane_free(struct lane *lane);
 
 #endif

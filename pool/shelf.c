@@ -225,7 +225,27 @@ release_total(struct shelf *shelf)
     shelf_feed(shelf, NULL);
 }
 
-/* Under the lock. *evicted: a stream of the same bucket that made room. */
+/*
+ * Under the lock: a slot for a newcomer, or NULL at a cap. At the host's own cap what is parked
+ * (it did not suit, or it would have been taken) makes room: *evicted.
+ */
+static struct bucket *
+take_slot(struct shelf *shelf, struct bucket *bucket, struct upstream **evicted)
+{
+    if (bucket->open >= limit_of(&shelf->limits->max_per_host)) {
+        *evicted = TAILQ_LAST(&bucket->parked, upstream_list);
+        if (*evicted == NULL)
+            return NULL;
+        bucket_unpark(*evicted);
+        return bucket;
+    }
+    if (!limit_reserve(&shelf->total, &shelf->limits->max_total))
+        return NULL;
+    bucket->open++;
+    return bucket;
+}
+
+/* Under the lock. */
 static enum shelf_got
 take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *waiter,
             struct upstream **evicted)
@@ -237,19 +257,8 @@ take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *wai
     }
     if (waiter->turn == 0)
         waiter->turn = atomic_fetch_add(&shelf->last_turn, 1) + 1;
-    if (!waiter->has_slot && TAILQ_EMPTY(&bucket->queued)) {
-        if (bucket->open >= limit_of(&shelf->limits->max_per_host)) {
-            /* What is parked here does not suit: its slot does. */
-            *evicted = TAILQ_LAST(&bucket->parked, upstream_list);
-            if (*evicted != NULL) {
-                bucket_unpark(*evicted);
-                waiter->slot = bucket;
-            }
-        } else if (limit_reserve(&shelf->total, &shelf->limits->max_total)) {
-            bucket->open++;
-            waiter->slot = bucket;
-        }
-    }
+    if (!waiter->has_slot && TAILQ_EMPTY(&bucket->queued))
+        waiter->slot = take_slot(shelf, bucket, evicted);
     if (waiter->has_slot || waiter->slot != NULL) {
         bucket_wait(bucket, waiter, WAITER_JOINED);
         return SHELF_GOT_SLOT;
@@ -376,18 +385,19 @@ bool
 shelf_leave(struct shelf *shelf, struct shelf_waiter *waiter)
 {
     struct shard *shard = waiter->shard;
-    bool was_waiting;
+    bool is_granted;
 
+    /* It never had to wait. */
     if (shard == NULL)
         return true;
     pthread_mutex_lock(&shard->lock);
-    was_waiting = waiter->state == WAITER_QUEUED || waiter->state == WAITER_JOINED;
-    if (was_waiting) {
+    is_granted = waiter->state == WAITER_GRANTED;
+    if (waiter->state == WAITER_QUEUED || waiter->state == WAITER_JOINED) {
         unwait(shelf, waiter);
         bucket_drop(waiter->bucket);
     }
     pthread_mutex_unlock(&shard->lock);
-    return was_waiting;
+    return !is_granted;
 }
 
 bool

@@ -113,16 +113,16 @@ struct shelf_entry {
  * Takes out what is spent in a shard (their slots stay with them) and copies the others, at
  * most room of them. Returns how many were copied.
  */
-size_t shelf_look(struct shelf *shelf, unsigned shard, struct upstream_list *spent,
+size_t shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
                   struct shelf_entry *entries, size_t room);
 
 /* Takes out those of a shard that are still parked under one of these ids, in ascending order.
  */
-void shelf_pull(struct shelf *shelf, unsigned shard, const uint64_t *ids, size_t count,
+void shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t count,
                 struct upstream_list *pulled);
 
 /* How many are parked in a shard, about now. */
-size_t shelf_parked_in(const struct shelf *shelf, unsigned shard);
+size_t shelf_parked_in(const struct shelf *shelf, unsigned index);
 
 struct shelf_counts {
     uint64_t open;

@@ -9,6 +9,14 @@
 #include "pool/shelf.h"
 #include "pool/shelf_inside.h"
 
+/* Under the lock: off the shelf and into a list of the caller's; its slot stays with it. */
+static void
+pull(struct upstream *upstream, struct upstream_list *list)
+{
+    bucket_unpark(upstream);
+    TAILQ_INSERT_TAIL(list, upstream, in_shard);
+}
+
 size_t
 shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
            struct shelf_entry *entries, size_t room)
@@ -22,12 +30,10 @@ shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
     pthread_mutex_lock(&shard->lock);
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
-        if (upstream_is_spent(upstream, shelf->limits, now_us)) {
-            bucket_unpark(upstream);
-            TAILQ_INSERT_TAIL(spent, upstream, in_shard);
-        } else if (count < room) {
+        if (upstream_is_spent(upstream, shelf->limits, now_us))
+            pull(upstream, spent);
+        else if (count < room)
             entries[count++] = (struct shelf_entry){upstream->id, upstream->stream.fd};
-        }
     }
     pthread_mutex_unlock(&shard->lock);
     return count;
@@ -53,10 +59,8 @@ shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t coun
     pthread_mutex_lock(&shard->lock);
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
-        if (bsearch(&upstream->id, ids, count, sizeof(*ids), compare_ids) == NULL)
-            continue;
-        bucket_unpark(upstream);
-        TAILQ_INSERT_TAIL(pulled, upstream, in_shard);
+        if (bsearch(&upstream->id, ids, count, sizeof(*ids), compare_ids) != NULL)
+            pull(upstream, pulled);
     }
     pthread_mutex_unlock(&shard->lock);
 }

@@ -9,7 +9,7 @@
 
 #include "pool/key.h"
 #include "pool/tuple_table.h"
-#include "rig.h"
+#include "tests/unit/pool/rig.h"
 
 static void
 spellings_of_one_host_are_one_key(void **state)

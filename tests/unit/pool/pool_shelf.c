@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "rig.h"
+#include "tests/unit/pool/rig.h"
 
 static int
 setup(void **state)

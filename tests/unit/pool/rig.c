@@ -1,5 +1,5 @@
 /* The fixture of the shelf's tests. */
-#include "rig.h"
+#include "tests/unit/pool/rig.h"
 
 #include <stdlib.h>
 #include <string.h>

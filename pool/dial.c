@@ -1,0 +1,307 @@
+/*
+ * Opening a connection: the host's addresses raced as RFC 8305 describes. A dial belongs to its
+ * lane's thread. It ends exactly once, in dial_end(), which frees it before telling.
+ */
+#include "pool/dial.h"
+
+#include <stdlib.h>
+
+#include <event2/event_struct.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "pool/dial_attempt.h"
+
+/* RFC 8305 §5: the recommended Connection Attempt Delay. */
+#define DIAL_PACE_MS 250
+/* An answer may hold thousands of addresses; trying more than these helps nobody. */
+#define DIAL_MOST_ATTEMPTS 16
+
+struct dial {
+    struct dial_request request;
+    struct pool_key key;
+    struct dns_ask *ask;
+    struct answer *answer;
+    size_t next;   /* of the answer's addresses */
+    bool is_final; /* no further addresses will come */
+    struct attempt_list attempts;
+    unsigned attempt_count;
+    unsigned pending;
+    enum err err;         /* what connecting came to so far */
+    enum err lookup_err;  /* why there are no addresses */
+    enum err refused_err; /* what the rule said of an address */
+    struct event deadline;
+    struct event pace;
+    uint64_t started_us;
+    uint64_t resolved_us; /* 0: not yet */
+    uint64_t connect_us;  /* when the first attempt started */
+    LIST_ENTRY(dial) entry;
+};
+
+static void
+timer_start(struct event *timer, unsigned ms)
+{
+    struct timeval delay = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+    event_add(timer, &delay);
+}
+
+static void
+dial_free(struct dial *dial)
+{
+    struct attempt *attempt;
+
+    if (dial->ask != NULL)
+        resolver_cancel(&dial->ask);
+    if (dial->answer != NULL)
+        answer_unref(dial->answer);
+    event_del(&dial->deadline);
+    event_del(&dial->pace);
+    while ((attempt = TAILQ_FIRST(&dial->attempts)) != NULL) {
+        TAILQ_REMOVE(&dial->attempts, attempt, entry);
+        attempt_stop(attempt, dial->request.lane);
+        free(attempt);
+    }
+    LIST_REMOVE(dial, entry);
+    free(dial);
+}
+
+static void
+dial_end(struct dial *dial, enum err err, struct upstream *upstream)
+{
+    struct dial_end end = {.lane = dial->request.lane,
+                           .lease = dial->request.lease,
+                           .slot = dial->request.slot,
+                           .upstream = upstream,
+                           .err = err};
+    void (*on_end)(const struct dial_end *end) = dial->request.on_end;
+
+    dial_free(dial);
+    on_end(&end);
+}
+
+/* Connecting says more than the rule, and that more than the name servers. */
+static enum err
+dial_reason(const struct dial *dial)
+{
+    if (dial->err != ERR_OK)
+        return dial->err;
+    if (dial->refused_err != ERR_OK)
+        return dial->refused_err;
+    return dial->lookup_err != ERR_OK ? dial->lookup_err : ERR_DNS_NO_ADDRESS;
+}
+
+static void
+dial_win(struct dial *dial, struct attempt *attempt)
+{
+    struct upstream *upstream = xcalloc(1, sizeof(*upstream));
+    uint64_t now_us = clock_now_us();
+
+    watch_shut(&attempt->watch);
+    upstream->stream.fd = attempt->fd;
+    upstream->row = attempt->row;
+    upstream->bucket = dial->request.slot;
+    upstream->id = attempt->row->id;
+    upstream->opened_us = now_us;
+    upstream->used_us = now_us;
+    upstream->dns_ms = (unsigned)((dial->resolved_us - dial->started_us) / 1000);
+    upstream->connect_ms = (unsigned)((now_us - dial->connect_us) / 1000);
+    attempt->fd = -1;
+    attempt->row = NULL;
+    dial_end(dial, ERR_OK, upstream);
+}
+
+static bool
+was_tried(const struct dial *dial, const struct address *address)
+{
+    const struct attempt *attempt;
+
+    TAILQ_FOREACH (attempt, &dial->attempts, entry)
+        if (address_equal_ip(&attempt->address, address))
+            return true;
+    return false;
+}
+
+/* The next address that was not tried yet and that the rule allows. */
+static bool
+next_address(struct dial *dial, struct address *address)
+{
+    if (dial->answer == NULL || dial->request.lease == NULL)
+        return false;
+    while (dial->next < dial->answer->count && dial->attempt_count < DIAL_MOST_ATTEMPTS) {
+        enum err err;
+
+        *address = dial->answer->addresses[dial->next++];
+        if (was_tried(dial, address))
+            continue;
+        address_set_port(address, dial->key.port);
+        err = dial->request.rule(dial->request.rule_arg, address);
+        if (err == ERR_OK)
+            return true;
+        dial->refused_err = err;
+    }
+    return false;
+}
+
+static void on_attempt_end(struct attempt *attempt, enum err err);
+
+static bool
+dial_try(struct dial *dial, const struct address *address)
+{
+    struct attempt *attempt = xcalloc(1, sizeof(*attempt));
+    enum err err;
+
+    attempt->address = *address;
+    attempt->dial = dial;
+    attempt->on_end = on_attempt_end;
+    TAILQ_INSERT_TAIL(&dial->attempts, attempt, entry);
+    dial->attempt_count++;
+    if (dial->connect_us == 0)
+        dial->connect_us = clock_now_us();
+    err = attempt_start(attempt, dial->request.lane, &dial->key);
+    if (err != ERR_OK) {
+        dial->err = attempt_reason(dial->err, err);
+        return false;
+    }
+    dial->pending++;
+    timer_start(&dial->pace, DIAL_PACE_MS);
+    return true;
+}
+
+/* Starts the next attempt. With nothing to try and nothing to wait for the dial is over. */
+static void
+dial_advance(struct dial *dial)
+{
+    struct address address;
+
+    while (next_address(dial, &address))
+        if (dial_try(dial, &address))
+            return;
+    if (dial->pending == 0 && dial->is_final)
+        dial_end(dial, dial_reason(dial), NULL);
+}
+
+static void
+on_attempt_end(struct attempt *attempt, enum err err)
+{
+    struct dial *dial = attempt->dial;
+
+    if (err == ERR_OK) {
+        dial_win(dial, attempt);
+        return;
+    }
+    attempt_stop(attempt, dial->request.lane);
+    dial->err = attempt_reason(dial->err, err);
+    dial->pending--;
+    /* RFC 8305 §5: a failure starts the next attempt without waiting for its time. */
+    dial_advance(dial);
+}
+
+static void
+on_pace(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    dial_advance(arg);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct dial *dial = arg;
+
+    (void)fd;
+    (void)what;
+    if (dial->pending > 0)
+        dial_end(dial, ERR_TIMEOUT, NULL);
+    else if (dial->err != ERR_OK || dial->refused_err != ERR_OK)
+        dial_end(dial, dial_reason(dial), NULL);
+    else
+        dial_end(dial, ERR_DNS_TIMEOUT, NULL);
+}
+
+/* Takes over the reference. */
+static void
+dial_take_answer(struct dial *dial, struct answer *answer)
+{
+    if (dial->answer != NULL)
+        answer_unref(dial->answer);
+    dial->answer = answer;
+    dial->next = 0;
+    if (dial->resolved_us == 0)
+        dial->resolved_us = clock_now_us();
+}
+
+static void
+on_answer(void *arg, enum err err, struct answer *answer, bool is_final)
+{
+    struct dial *dial = arg;
+
+    if (is_final) {
+        dial->ask = NULL;
+        dial->is_final = true;
+    }
+    if (err == ERR_OK) {
+        answer_ref(answer);
+        dial_take_answer(dial, answer);
+    } else {
+        dial->lookup_err = err;
+    }
+    /* Attempts under way keep their time (RFC 8305 §5); otherwise go on at once. */
+    if (dial->pending == 0 || !event_pending(&dial->pace, EV_TIMEOUT, NULL))
+        dial_advance(dial);
+}
+
+struct dial *
+dial_new(const struct dial_request *request)
+{
+    struct dial *dial = xcalloc(1, sizeof(*dial));
+
+    dial->request = *request;
+    dial->key = *request->key;
+    dial->request.key = &dial->key;
+    TAILQ_INIT(&dial->attempts);
+    evtimer_assign(&dial->deadline, request->lane->base, on_deadline, dial);
+    evtimer_assign(&dial->pace, request->lane->base, on_pace, dial);
+    LIST_INSERT_HEAD(&request->lane->dials, dial, entry);
+    return dial;
+}
+
+void
+dial_run(struct dial *dial)
+{
+    struct lane *lane = dial->request.lane;
+    struct answer *answer = NULL;
+    enum err err;
+
+    dial->started_us = clock_now_us();
+    timer_start(&dial->deadline, limit_of(&lane->pool->limits.connect_timeout_ms));
+    err = resolver_ask(lane->resolver, slice_of(dial->key.host), on_answer, dial, &answer,
+                       &dial->ask);
+    if (err == ERR_AGAIN)
+        return;
+    dial->is_final = true;
+    if (err == ERR_OK)
+        dial_take_answer(dial, answer);
+    else
+        dial->lookup_err = err;
+    dial_advance(dial);
+}
+
+void
+dial_detach(struct dial *dial)
+{
+    dial->request.lease = NULL;
+    dial->is_final = true;
+    event_del(&dial->pace);
+    if (dial->ask != NULL)
+        resolver_cancel(&dial->ask);
+    if (dial->pending == 0 || dial->request.slot == NULL)
+        dial_end(dial, ERR_CANCELLED, NULL);
+}
+
+void
+dial_abandon(struct dial *dial)
+{
+    dial_end(dial, ERR_CANCELLED, NULL);
+}

@@ -1,0 +1,147 @@
+/*
+ * One non-blocking connect(): the socket, its row in the table, its outcome. Its lane's thread.
+ */
+#include "pool/dial_attempt.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * Loopback knows a trap: connecting to a port of the ephemeral range where nobody listens, the
+ * kernel may choose that very port for our end, and the socket is connected to itself.
+ */
+static bool
+is_own_end(int fd, const struct address *remote)
+{
+    struct address local;
+
+    return address_of_local(fd, &local) == ERR_OK && address_equal(&local, remote);
+}
+
+static void
+on_writable(void *arg, unsigned what)
+{
+    struct attempt *attempt = arg;
+    int number = 0;
+    socklen_t size = sizeof(number);
+    enum err err = ERR_OK;
+
+    (void)what;
+    watch_want(&attempt->watch, 0);
+    if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &number, &size) == -1)
+        number = errno;
+    if (number != 0)
+        err = err_from_errno(number);
+    else if (is_own_end(attempt->fd, &attempt->address))
+        err = ERR_REFUSED;
+    attempt->on_end(attempt, err);
+}
+
+/*
+ * EADDRNOTAVAIL means that every local port for this destination is taken, or that there is no
+ * local address to reach it from (IPv6 switched off). A datagram socket tells them apart: it
+ * needs the address too, but none of the ports.
+ */
+static enum err
+no_local_end(const struct address *address)
+{
+    int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    enum err err = ERR_NO_PORTS;
+
+    if (fd == -1)
+        return err;
+    if (connect(fd, &address->any, address_size(address)) == -1)
+        err = ERR_UNREACHABLE;
+    close(fd);
+    return err;
+}
+
+static enum err
+connect_socket(int fd, const struct address *address)
+{
+    int one = 1;
+
+    /* Neither is worth failing for. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+    if (connect(fd, &address->any, address_size(address)) == 0 || errno == EINPROGRESS ||
+        errno == EINTR)
+        return ERR_OK;
+    if (errno == EADDRNOTAVAIL)
+        return no_local_end(address);
+    return errno == EAGAIN ? ERR_IO : err_from_errno(errno);
+}
+
+static int
+open_socket(const struct address *address)
+{
+    return socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+enum err
+attempt_start(struct attempt *attempt, struct lane *lane, const struct pool_key *key)
+{
+    struct address local;
+    enum err err;
+    int fd = open_socket(&attempt->address);
+
+    attempt->fd = -1;
+    /* Parked connections are worth less than one that is needed now. */
+    if (fd == -1 && (errno == EMFILE || errno == ENFILE) && shelf_evict(lane->pool->shelf))
+        fd = open_socket(&attempt->address);
+    if (fd == -1)
+        return err_from_errno(errno);
+    err = connect_socket(fd, &attempt->address);
+    if (err == ERR_OK)
+        err = address_of_local(fd, &local);
+    if (err != ERR_OK) {
+        close(fd);
+        return err;
+    }
+    attempt->fd = fd;
+    attempt->row = tuple_insert(lane->pool->table, key, &local, &attempt->address);
+    watch_open(&attempt->watch, lane->base, fd, on_writable, attempt);
+    watch_want(&attempt->watch, WATCH_WRITE);
+    return ERR_OK;
+}
+
+void
+attempt_stop(struct attempt *attempt, struct lane *lane)
+{
+    watch_shut(&attempt->watch);
+    tuple_remove(lane->pool->table, attempt->row);
+    attempt->row = NULL;
+    if (attempt->fd != -1)
+        close(attempt->fd);
+    attempt->fd = -1;
+}
+
+/*
+ * What failed here and now (no descriptors, no ports) an operator must know; a refusal says
+ * more than a silence, and that more than a family without a route, which dual-stack hosts
+ * meet all the time.
+ */
+static int
+weight(enum err err)
+{
+    static const struct {
+        enum err err;
+        int weight;
+    } weights[] = {
+        {ERR_OK, -1},     {ERR_IO, 0},    {ERR_UNREACHABLE, 1},    {ERR_TIMEOUT, 2},
+        {ERR_REFUSED, 3}, {ERR_RESET, 3}, {ERR_NO_DESCRIPTORS, 5}, {ERR_NO_PORTS, 5},
+    };
+
+    for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)
+        if (weights[i].err == err)
+            return weights[i].weight;
+    return 4;
+}
+
+enum err
+attempt_reason(enum err before, enum err now)
+{
+    return weight(now) >= weight(before) ? now : before;
+}

@@ -1,0 +1,97 @@
+/*
+ * Looks through the shelf about once a second. A shard is copied under its lock and polled
+ * without it, so what a number stands for may have changed meanwhile: only the id says whether
+ * a stream still lies there, and only a look at itself whether it is really dead.
+ */
+#include "pool/janitor.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "pool/lane.h"
+
+/* Room for what parks between counting and copying; the rest waits for the next sweep. */
+#define JANITOR_SLACK 16
+
+static int
+compare_ids(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
+}
+
+static void
+discard_all(struct pool *pool, struct upstream_list *list)
+{
+    struct upstream *upstream;
+
+    while ((upstream = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, upstream, in_shard);
+        pool_discard(pool, upstream);
+    }
+}
+
+/* The ids of those with something to read, in ascending order. Returns how many. */
+static size_t
+find_noisy(const struct shelf_entry *entries, size_t count, uint64_t *ids)
+{
+    struct pollfd *polls = xcalloc(count, sizeof(*polls));
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++)
+        polls[i] = (struct pollfd){.fd = entries[i].fd, .events = POLLIN | POLLRDHUP};
+    if (poll(polls, count, 0) > 0)
+        for (size_t i = 0; i < count; i++)
+            if (polls[i].revents != 0)
+                ids[found++] = entries[i].id;
+    free(polls);
+    qsort(ids, found, sizeof(*ids), compare_ids);
+    return found;
+}
+
+/* The descriptor may have been another's when it was polled: what is quiet goes back. */
+static void
+judge_all(struct pool *pool, struct upstream_list *list)
+{
+    struct upstream *upstream;
+
+    while ((upstream = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, upstream, in_shard);
+        if (stream_pulse(&upstream->stream) == PULSE_QUIET)
+            shelf_give(pool->shelf, upstream);
+        else
+            pool_discard(pool, upstream);
+    }
+}
+
+static void
+sweep_shard(struct pool *pool, unsigned index)
+{
+    size_t room = shelf_parked_in(pool->shelf, index) + JANITOR_SLACK;
+    struct shelf_entry *entries = xcalloc(room, sizeof(*entries));
+    uint64_t *ids = xcalloc(room, sizeof(*ids));
+    struct upstream_list list = TAILQ_HEAD_INITIALIZER(list);
+    size_t count;
+
+    count = shelf_look(pool->shelf, index, &list, entries, room);
+    discard_all(pool, &list);
+    if (count > 0)
+        count = find_noisy(entries, count, ids);
+    if (count > 0) {
+        shelf_pull(pool->shelf, index, ids, count, &list);
+        judge_all(pool, &list);
+    }
+    free(ids);
+    free(entries);
+}
+
+void
+janitor_sweep(struct pool *pool)
+{
+    for (unsigned i = 0; i < SHELF_SHARDS; i++)
+        if (shelf_parked_in(pool->shelf, i) > 0)
+            sweep_shard(pool, i);
+}

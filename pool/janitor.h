@@ -1,0 +1,9 @@
+#ifndef CARPOOL_POOL_JANITOR_H
+#define CARPOOL_POOL_JANITOR_H
+
+#include "pool/pool.h"
+
+/* The clock's work on the shelf; see pool_sweep(). Any thread, one at a time. */
+void janitor_sweep(struct pool *pool);
+
+#endif

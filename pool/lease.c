@@ -1,0 +1,478 @@
+/*
+ * Checkout as one call: the shelf's protocol seen from a worker. A lease belongs to its lane's
+ * thread; the shelf's waiter inside it is touched by others only while it waits, and then only
+ * under the shard's lock. What others give comes by mail.
+ */
+#include "pool/lease.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <event2/event_struct.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "pool/dial.h"
+#include "pool/lane.h"
+
+struct lease {
+    struct shelf_waiter waiter;
+    struct mail mail; /* posted by whoever grants */
+    struct lane *lane;
+    struct pool_key key;
+    bool is_tunnel;
+    bool is_inside;    /* a call of ours is under way: on_lease must wait for its end */
+    bool is_cancelled; /* lives only until its letter is read */
+    lease_rule *rule;
+    const void *rule_arg;
+    void (*on_lease)(void *arg);
+    void *arg;
+    enum lease_state state;
+    enum err err;
+    struct bucket *slot; /* granted, and no dial started in it yet */
+    struct dial *dial;
+    struct upstream *upstream;
+    struct event queue_timer;
+    struct lease_facts facts;
+};
+
+/* ---- endings ---- */
+
+static void
+lease_free(struct lease *lease)
+{
+    assert(lease->dial == NULL && lease->slot == NULL && lease->upstream == NULL);
+    event_del(&lease->queue_timer);
+    lane_leave(lease->lane);
+    free(lease);
+}
+
+/* The wait is over, whatever came of it: nothing that it started is needed any more. */
+static void
+lease_settle(struct lease *lease, enum lease_state state)
+{
+    struct bucket *slot = lease->slot;
+    struct dial *dial = lease->dial;
+
+    lease->state = state;
+    lease->slot = NULL;
+    lease->dial = NULL;
+    event_del(&lease->queue_timer);
+    if (dial != NULL)
+        dial_detach(dial);
+    if (slot != NULL)
+        shelf_release(lease->lane->pool->shelf, slot);
+}
+
+static void
+lease_fail(struct lease *lease, enum err err)
+{
+    lease->err = err;
+    lease_settle(lease, LEASE_FAILED);
+}
+
+static void
+lease_hold(struct lease *lease, struct upstream *upstream)
+{
+    struct lease_facts *facts = &lease->facts;
+    struct tuple_row *row = upstream->row;
+    uint64_t now_us = clock_now_us();
+
+    facts->is_reused = upstream->uses > 0 || upstream->was_parked;
+    facts->idle_ms = facts->is_reused ? (unsigned)((now_us - upstream->used_us) / 1000) : 0;
+    facts->dns_ms = facts->is_reused ? 0 : upstream->dns_ms;
+    facts->connect_ms = facts->is_reused ? 0 : upstream->connect_ms;
+    if (upstream->uses > 0)
+        stat_add(&lease->lane->stats[POOL_STAT_REUSED], 1);
+    facts->uses = ++upstream->uses;
+    facts->id = upstream->id;
+    facts->local = row->local;
+    facts->remote = row->remote;
+    tuple_add(&row->uses, 1);
+    tuple_set_state(row, lease->is_tunnel ? TUPLE_TUNNEL : TUPLE_LEASED);
+    lease->upstream = upstream;
+    lease_settle(lease, LEASE_HELD);
+}
+
+/* From the loop only. The lease may be gone afterwards. */
+static void
+lease_tell(struct lease *lease)
+{
+    if (lease->state != LEASE_WAITING && !lease->is_inside)
+        lease->on_lease(lease->arg);
+}
+
+/* ---- take ---- */
+
+/* Is the stream fit for this lease? If not it went where it belongs. */
+static bool
+lease_try(struct lease *lease, struct upstream *upstream)
+{
+    struct lane *lane = lease->lane;
+
+    if (upstream_is_spent(upstream, &lane->pool->limits, clock_now_us())) {
+        lane_discard(lane, upstream);
+        return false;
+    }
+    if (stream_pulse(&upstream->stream) != PULSE_QUIET) {
+        stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
+        lane_discard(lane, upstream);
+        return false;
+    }
+    if (lease->rule(lease->rule_arg, &upstream->row->remote) != ERR_OK) {
+        /* Good for others. From now on only a dial of its own, so that this ends. */
+        lease->waiter.want = SHELF_SLOT;
+        shelf_give(lane->pool->shelf, upstream);
+        return false;
+    }
+    lease_hold(lease, upstream);
+    return true;
+}
+
+static void on_dial_end(const struct dial_end *end);
+
+static void
+lease_dial(struct lease *lease)
+{
+    const struct dial_request request = {
+        .lane = lease->lane,
+        .lease = lease,
+        .slot = lease->slot,
+        .key = &lease->key,
+        .rule = lease->rule,
+        .rule_arg = lease->rule_arg,
+        .on_end = on_dial_end,
+    };
+
+    lease->slot = NULL;
+    lease->dial = dial_new(&request);
+    dial_run(lease->dial);
+}
+
+static void
+on_queue_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    struct lease *lease = arg;
+
+    (void)fd;
+    (void)what;
+    /* Too late for the deadline: a grant is in the mail. */
+    if (!shelf_leave(lease->lane->pool->shelf, &lease->waiter))
+        return;
+    stat_add(&lease->lane->stats[POOL_STAT_QUEUE_TIMEOUT], 1);
+    lease_fail(lease, ERR_QUEUE_TIMEOUT);
+    lease_tell(lease);
+}
+
+/* In the queue, once more or for the first time; the deadline counts from the first. */
+static void
+lease_queue(struct lease *lease)
+{
+    unsigned ms = limit_of(&lease->lane->pool->limits.queue_timeout_ms);
+    struct timeval delay = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+    if (!lease->facts.is_queued)
+        stat_add(&lease->lane->stats[POOL_STAT_QUEUED], 1);
+    lease->facts.is_queued = true;
+    if (!event_pending(&lease->queue_timer, EV_TIMEOUT, NULL))
+        event_add(&lease->queue_timer, &delay);
+}
+
+/* Takes what the shelf has until something fits, a dial is under way or the lease waits. */
+static void
+lease_seek(struct lease *lease)
+{
+    for (;;) {
+        lease->waiter.has_slot = lease->slot != NULL || lease->dial != NULL;
+        switch (shelf_take(lease->lane->pool->shelf, &lease->key, &lease->waiter)) {
+        case SHELF_GOT_STREAM:
+            if (lease_try(lease, lease->waiter.stream))
+                return;
+            continue;
+        case SHELF_GOT_SLOT:
+            if (lease->waiter.slot != NULL)
+                lease->slot = lease->waiter.slot;
+            event_del(&lease->queue_timer);
+            if (lease->dial == NULL)
+                lease_dial(lease);
+            return;
+        case SHELF_GOT_QUEUE:
+            lease_queue(lease);
+            return;
+        case SHELF_GOT_FULL:
+            lease_fail(lease, ERR_QUEUE_FULL);
+            return;
+        }
+    }
+}
+
+/* ---- on_mail ---- */
+
+/* Any thread, once per grant. */
+static void
+on_granted(struct shelf_waiter *waiter)
+{
+    struct lease *lease = (struct lease *)(void *)waiter;
+
+    mailbox_post(lease->lane->mailbox, &lease->mail);
+}
+
+/* The lease was cancelled before it read what it was given. */
+static void
+lease_return(struct lease *lease)
+{
+    struct shelf *shelf = lease->lane->pool->shelf;
+
+    if (lease->waiter.stream != NULL)
+        shelf_give(shelf, lease->waiter.stream);
+    else
+        shelf_release(shelf, lease->waiter.slot);
+    lease_free(lease);
+}
+
+static void
+on_mail(struct mail *mail)
+{
+    struct lease *lease = (struct lease *)(void *)((char *)mail - offsetof(struct lease, mail));
+    struct upstream *stream = lease->waiter.stream;
+
+    if (lease->is_cancelled) {
+        lease_return(lease);
+        return;
+    }
+    lease->is_inside = true;
+    if (stream == NULL)
+        lease->slot = lease->waiter.slot;
+    if (stream == NULL || !lease_try(lease, stream))
+        lease_seek(lease);
+    lease->is_inside = false;
+    lease_tell(lease);
+}
+
+/* ---- dials ---- */
+
+static void
+on_tunnel_end(const struct dial_end *end)
+{
+    if (end->upstream != NULL) {
+        stat_add(&end->lane->stats[POOL_STAT_TUNNELS], 1);
+        lease_hold(end->lease, end->upstream);
+        return;
+    }
+    atomic_fetch_sub(&end->lane->pool->tunnels, 1);
+    if (end->lease != NULL)
+        lease_fail(end->lease, end->err);
+}
+
+/* The dial's own lease, if it still waits, is served first: one dial, one lease. */
+static void
+on_slot_dialed(const struct dial_end *end)
+{
+    struct shelf *shelf = end->lane->pool->shelf;
+    bool is_waiting = end->lease != NULL && shelf_leave(shelf, &end->lease->waiter);
+
+    if (end->upstream != NULL) {
+        stat_add(&end->lane->stats[POOL_STAT_OPENED], 1);
+        if (is_waiting) {
+            lease_hold(end->lease, end->upstream);
+            return;
+        }
+        tuple_set_state(end->upstream->row, TUPLE_PARKED);
+        atomic_store_explicit(&end->upstream->row->parked_us, end->upstream->used_us,
+                              memory_order_relaxed);
+        shelf_give(shelf, end->upstream);
+        return;
+    }
+    if (is_waiting)
+        lease_fail(end->lease, end->err);
+    shelf_release(shelf, end->slot);
+}
+
+static void
+on_dial_end(const struct dial_end *end)
+{
+    if (end->lease != NULL)
+        end->lease->dial = NULL;
+    if (end->err != ERR_OK && end->err != ERR_CANCELLED)
+        stat_add(&end->lane->stats[POOL_STAT_DIAL_FAILED], 1);
+    if (end->slot == NULL)
+        on_tunnel_end(end);
+    else
+        on_slot_dialed(end);
+    if (end->lease != NULL)
+        lease_tell(end->lease);
+}
+
+/* Counted apart, as a tunnel uses its connection up and holds it for as long as it likes. */
+static void
+lease_tunnel(struct lease *lease)
+{
+    struct pool *pool = lease->lane->pool;
+
+    lease->is_tunnel = true;
+    if (limit_reserve(&pool->tunnels, &pool->limits.max_tunnels))
+        lease_dial(lease);
+    else
+        lease_fail(lease, ERR_TUNNELS_FULL);
+}
+
+/* ---- the borrower's calls ---- */
+
+static enum shelf_want
+shelf_want_of(enum lease_want want)
+{
+    switch (want) {
+    case LEASE_ANY:
+        return SHELF_ANY;
+    case LEASE_YOUNG:
+        return SHELF_YOUNG;
+    case LEASE_FRESH:
+        return SHELF_FRESH;
+    case LEASE_TUNNEL:
+        break;
+    }
+    return SHELF_SLOT;
+}
+
+struct lease *
+lease_checkout(struct lane *lane, const struct lease_request *request)
+{
+    struct lease *lease = xcalloc(1, sizeof(*lease));
+
+    lane_enter(lane);
+    lease->lane = lane;
+    lease->key = *request->key;
+    lease->rule = request->rule;
+    lease->rule_arg = request->rule_arg;
+    lease->on_lease = request->on_lease;
+    lease->arg = request->arg;
+    lease->waiter.want = shelf_want_of(request->want);
+    lease->waiter.on_granted = on_granted;
+    lease->mail.on_mail = on_mail;
+    evtimer_assign(&lease->queue_timer, lane->base, on_queue_timeout, lease);
+    lease->is_inside = true;
+    if (request->want == LEASE_TUNNEL)
+        lease_tunnel(lease);
+    else
+        lease_seek(lease);
+    lease->is_inside = false;
+    return lease;
+}
+
+enum lease_state
+lease_state(const struct lease *lease)
+{
+    return lease->state;
+}
+
+enum err
+lease_error(const struct lease *lease)
+{
+    return lease->err;
+}
+
+bool
+lease_is_dialing(const struct lease *lease)
+{
+    return lease->state == LEASE_WAITING && lease->dial != NULL;
+}
+
+struct stream *
+lease_stream(struct lease *lease)
+{
+    return &lease->upstream->stream;
+}
+
+const struct lease_facts *
+lease_facts(const struct lease *lease)
+{
+    return &lease->facts;
+}
+
+void
+lease_count(struct lease *lease, uint64_t sent_bytes, uint64_t received_bytes)
+{
+    struct tuple_row *row = lease->upstream->row;
+
+    if (sent_bytes > 0)
+        tuple_add(&row->sent_bytes, sent_bytes);
+    if (received_bytes > 0)
+        tuple_add(&row->received_bytes, received_bytes);
+}
+
+/*
+ * A bit before the origin's own time, since its close and our request may cross on the way: a
+ * second before, or at half of what is shorter than two.
+ */
+static unsigned
+announced_limit(unsigned timeout_ms)
+{
+    return timeout_ms >= 2000 ? timeout_ms - 1000 : timeout_ms / 2;
+}
+
+void
+lease_park(struct lease **owned, const struct park_terms *terms)
+{
+    struct lease *lease = *owned;
+    struct upstream *upstream = lease->upstream;
+    struct lane *lane = lease->lane;
+    uint64_t now_us = clock_now_us();
+
+    assert(lease->state == LEASE_HELD);
+    if (terms->idle_timeout_ms != 0)
+        upstream->idle_limit_ms = announced_limit(terms->idle_timeout_ms);
+    upstream->is_used_up = terms->has_uses_left && terms->uses_left == 0;
+    upstream->used_us = now_us;
+    if (lease->is_tunnel || upstream_is_spent(upstream, &lane->pool->limits, now_us) ||
+        stream_pulse(&upstream->stream) != PULSE_QUIET) {
+        lease_discard(owned);
+        return;
+    }
+    *owned = NULL;
+    lease->upstream = NULL;
+    atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
+    tuple_set_state(upstream->row, TUPLE_PARKED);
+    stat_add(&lane->stats[POOL_STAT_PARKED], 1);
+    shelf_give(lane->pool->shelf, upstream);
+    lease_free(lease);
+}
+
+void
+lease_discard(struct lease **owned)
+{
+    struct lease *lease = *owned;
+    struct upstream *upstream = lease->upstream;
+    struct pool *pool = lease->lane->pool;
+
+    assert(lease->state == LEASE_HELD);
+    *owned = NULL;
+    lease->upstream = NULL;
+    if (lease->is_tunnel) {
+        upstream_close(upstream, pool->table);
+        stat_add(&lease->lane->stats[POOL_STAT_CLOSED], 1);
+        atomic_fetch_sub(&pool->tunnels, 1);
+    } else {
+        lane_discard(lease->lane, upstream);
+    }
+    lease_free(lease);
+}
+
+void
+lease_cancel(struct lease **owned)
+{
+    struct lease *lease = *owned;
+
+    if (lease == NULL)
+        return;
+    if (lease->state == LEASE_HELD) {
+        lease_discard(owned);
+        return;
+    }
+    *owned = NULL;
+    /* Leave before the dial is let go: its slot may be the last thing that keeps the bucket. */
+    if (lease->state == LEASE_WAITING)
+        lease->is_cancelled = !shelf_leave(lease->lane->pool->shelf, &lease->waiter);
+    lease_settle(lease, LEASE_FAILED);
+    if (!lease->is_cancelled)
+        lease_free(lease);
+}

@@ -1,0 +1,170 @@
+/*
+ * The pool as a whole and its lanes: what is made, configured, counted and freed.
+ */
+#include "pool/pool.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "pool/dial.h"
+#include "pool/janitor.h"
+#include "pool/lane.h"
+#include "pool/tuple.h"
+
+static void
+close_counted(struct pool *pool, struct upstream *upstream)
+{
+    upstream_close(upstream, pool->table);
+    /* Not stat_add(): any thread comes here. */
+    atomic_fetch_add_explicit(&pool->stats[POOL_STAT_CLOSED], 1, memory_order_relaxed);
+}
+
+static void
+on_evicted(void *pool, struct upstream *upstream)
+{
+    close_counted(pool, upstream);
+}
+
+struct pool *
+pool_new(const struct pool_settings *settings)
+{
+    struct pool *pool = xcalloc(1, sizeof(*pool));
+
+    limits_set(&pool->limits, settings);
+    pool->shelf = shelf_new(&pool->limits, on_evicted, pool);
+    pool->table = tuple_table_new();
+    return pool;
+}
+
+void
+pool_free(struct pool *pool)
+{
+    if (pool == NULL)
+        return;
+    pool_clear(pool);
+    assert(shelf_is_sound(pool->shelf));
+    assert(atomic_load(&pool->tunnels) == 0);
+    shelf_free(pool->shelf);
+    tuple_table_free(pool->table);
+    free(pool);
+}
+
+void
+pool_configure(struct pool *pool, const struct pool_settings *settings)
+{
+    limits_set(&pool->limits, settings);
+    shelf_refresh(pool->shelf);
+}
+
+void
+pool_sweep(struct pool *pool)
+{
+    janitor_sweep(pool);
+}
+
+void
+pool_clear(struct pool *pool)
+{
+    struct shelf_counts counts;
+
+    /* At most what lies there now: others may go on parking meanwhile. */
+    shelf_count(pool->shelf, &counts);
+    while (counts.parked-- > 0 && shelf_evict(pool->shelf))
+        continue;
+}
+
+const stat_counter *
+pool_stats(const struct pool *pool)
+{
+    return pool->stats;
+}
+
+void
+pool_gauges(struct pool *pool, struct pool_gauges *gauges)
+{
+    struct shelf_counts counts;
+
+    shelf_count(pool->shelf, &counts);
+    *gauges = (struct pool_gauges){
+        .open = counts.open,
+        .parked = counts.parked,
+        .waiting = counts.waiting,
+        .tunnels = atomic_load_explicit(&pool->tunnels, memory_order_relaxed),
+        .hosts = counts.buckets,
+    };
+}
+
+bool
+pool_is_own(struct pool *pool, const struct address *accepted_local,
+            const struct address *accepted_peer)
+{
+    return tuple_holds(pool->table, accepted_peer, accepted_local);
+}
+
+void
+pool_each_connection(struct pool *pool, size_t most_rows,
+                     void (*visit)(const struct tuple_view *view, void *arg), void *arg)
+{
+    tuple_each(pool->table, most_rows, visit, arg);
+}
+
+void
+pool_discard(struct pool *pool, struct upstream *upstream)
+{
+    struct bucket *slot = upstream->bucket;
+
+    close_counted(pool, upstream);
+    shelf_release(pool->shelf, slot);
+}
+
+struct lane *
+lane_new(struct pool *pool, struct event_base *base, struct mailbox *mailbox,
+         struct resolver *resolver, stat_counter *stats)
+{
+    struct lane *lane = xcalloc(1, sizeof(*lane));
+
+    lane->pool = pool;
+    lane->base = base;
+    lane->mailbox = mailbox;
+    lane->resolver = resolver;
+    lane->stats = stats;
+    LIST_INIT(&lane->dials);
+    return lane;
+}
+
+void
+lane_free(struct lane *lane)
+{
+    if (lane == NULL)
+        return;
+    while (!LIST_EMPTY(&lane->dials))
+        dial_abandon(LIST_FIRST(&lane->dials));
+    lane->is_freed = true;
+    if (lane->lease_count == 0)
+        free(lane);
+}
+
+void
+lane_enter(struct lane *lane)
+{
+    lane->lease_count++;
+}
+
+void
+lane_leave(struct lane *lane)
+{
+    lane->lease_count--;
+    if (lane->is_freed && lane->lease_count == 0)
+        free(lane);
+}
+
+void
+lane_discard(struct lane *lane, struct upstream *upstream)
+{
+    struct bucket *slot = upstream->bucket;
+
+    upstream_close(upstream, lane->pool->table);
+    stat_add(&lane->stats[POOL_STAT_CLOSED], 1);
+    shelf_release(lane->pool->shelf, slot);
+}
