@@ -61,7 +61,8 @@ library_start(void)
 static void
 channel_arm(struct channel *channel)
 {
-    struct timeval most = {channel->timeout_ms / 1000, channel->timeout_ms % 1000 * 1000};
+    struct timeval most = {channel->timeout_ms / 1000,
+                           (suseconds_t)(channel->timeout_ms % 1000) * 1000};
     struct timeval soonest;
     struct timeval wait;
 

@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 
-#define RESOLUTION_DELAY_MS 50
+#define RESOLUTION_DELAY_US 50000
 
 /* RFC 9520 §3.2: failures are remembered for at least a second, against storms of retries. */
 #define FAILURE_TTL_MS 1000
@@ -243,7 +243,7 @@ question_goes_on(struct question *question)
 enum question_state
 question_look(struct question *question)
 {
-    static const struct timeval delay = {0, RESOLUTION_DELAY_MS * 1000};
+    static const struct timeval delay = {0, RESOLUTION_DELAY_US};
 
     if (question->v6.is_done && question->v4.is_done) {
         if (!question_has_address(question) && question_goes_on(question))

@@ -140,7 +140,8 @@ tell_all(struct resolver *resolver, struct ask_list *asks, enum err err, struct 
         dns_on_answer *on_answer = ask->on_answer;
         void *arg = ask->arg;
 
-        ask_move(ask, NULL);
+        TAILQ_REMOVE(asks, ask, link);
+        assert(TAILQ_FIRST(asks) != ask); /* clang's analyzer cannot see that by itself */
         free(ask);
         if (err != ERR_OK)
             stat_add(&resolver->home.stats[DNS_STAT_FAILURES], 1);
@@ -170,6 +171,19 @@ tell_final(struct resolver *resolver, struct question *question)
 }
 
 static void
+tell_news(struct resolver *resolver, struct question *question)
+{
+    enum question_state state;
+
+    question->is_changed = false;
+    state = question_look(question);
+    if (state == QUESTION_PARTIAL)
+        tell_partial(question);
+    else if (state == QUESTION_DONE)
+        tell_final(resolver, question);
+}
+
+static void
 on_turn(evutil_socket_t none, short what, void *arg)
 {
     struct resolver *resolver = arg;
@@ -181,15 +195,8 @@ on_turn(evutil_socket_t none, short what, void *arg)
     /* Only what is there now: a caller that asks again and again must not hold up the loop. */
     TAILQ_CONCAT(&changed, &resolver->changed, change_link);
     while ((question = TAILQ_FIRST(&changed)) != NULL) {
-        enum question_state state;
-
         TAILQ_REMOVE(&changed, question, change_link);
-        question->is_changed = false;
-        state = question_look(question);
-        if (state == QUESTION_PARTIAL)
-            tell_partial(question);
-        else if (state == QUESTION_DONE)
-            tell_final(resolver, question);
+        tell_news(resolver, question);
     }
 }
 

@@ -16,8 +16,6 @@
 
 #include <cmocka.h>
 
-extern char **environ;
-
 const char *
 server_path(const struct server *server, const char *file)
 {
@@ -37,35 +35,42 @@ server_write(const struct server *server, const char *file, const char *text)
     assert_int_equal(fclose(stream), 0);
 }
 
+static pid_t
+spawn(const struct server *server, int input, int output)
+{
+    char program[] = DNS_SERVER;
+    char zone_option[] = "--zone";
+    char log_option[] = "--log";
+    char zone_path[128];
+    char log_path[128];
+    char *words[] = {program, zone_option, zone_path, log_option, log_path, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+
+    snprintf(zone_path, sizeof(zone_path), "%s/zone", server->directory);
+    snprintf(log_path, sizeof(log_path), "%s/log", server->directory);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    assert_int_equal(posix_spawn(&pid, program, &actions, NULL, words, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    return pid;
+}
+
 void
 server_start(struct server *server, const char *zone)
 {
-    char zone_path[128];
-    char log_path[128];
-    char *words[] = {(char *)(uintptr_t)DNS_SERVER,
-                     (char *)(uintptr_t) "--zone",
-                     zone_path,
-                     (char *)(uintptr_t) "--log",
-                     log_path,
-                     NULL};
-    posix_spawn_file_actions_t actions;
     int to[2];
     int from[2];
     FILE *ready;
 
-    strcpy(server->directory, "/tmp/carpool-dns-XXXXXX");
+    snprintf(server->directory, sizeof(server->directory), "/tmp/carpool-dns-XXXXXX");
     assert_non_null(mkdtemp(server->directory));
     server_write(server, "zone", zone);
     server_write(server, "log", "");
-    strcpy(zone_path, server_path(server, "zone"));
-    strcpy(log_path, server_path(server, "log"));
     assert_int_equal(pipe2(to, O_CLOEXEC), 0);
     assert_int_equal(pipe2(from, O_CLOEXEC), 0);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
-    assert_int_equal(posix_spawn(&server->pid, DNS_SERVER, &actions, NULL, words, environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
+    server->pid = spawn(server, to[0], from[1]);
     close(to[0]);
     close(from[1]);
     server->stdin_fd = to[1];

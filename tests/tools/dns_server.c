@@ -49,66 +49,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME_SIZE 256
-#define LINE_COUNT 4096
+#include "tests/tools/dns_message.h"
+
 #define LATER_COUNT 4096
 #define TCP_COUNT 64
-#define MESSAGE_SIZE 16384
-#define UDP_SIZE 512 /* RFC 1035 §4.2.1; EDNS is not spoken */
-#define CNAME_STEPS 8
-
-enum type { TYPE_NONE, TYPE_A = 1, TYPE_CNAME = 5, TYPE_SOA = 6, TYPE_AAAA = 28 };
-
-enum verdict {
-    VERDICT_RECORD,
-    VERDICT_NXDOMAIN,
-    VERDICT_NODATA,
-    VERDICT_SERVFAIL,
-    VERDICT_REFUSED,
-    VERDICT_SILENT,
-    VERDICT_TRUNCATE,
-    VERDICT_MALFORMED,
-    VERDICT_COUNT
-};
-
-static const struct {
-    const char *word;
-    unsigned rcode;
-} verdicts[VERDICT_COUNT] = {
-    [VERDICT_RECORD] = {"-", 0},          [VERDICT_NXDOMAIN] = {"NXDOMAIN", 3},
-    [VERDICT_NODATA] = {"NODATA", 0},     [VERDICT_SERVFAIL] = {"SERVFAIL", 2},
-    [VERDICT_REFUSED] = {"REFUSED", 5},   [VERDICT_SILENT] = {"SILENT", 0},
-    [VERDICT_TRUNCATE] = {"TRUNCATE", 0}, [VERDICT_MALFORMED] = {"MALFORMED", 0},
-};
-
-struct line {
-    char name[NAME_SIZE];
-    enum type type; /* TYPE_NONE: a verdict for every type */
-    enum verdict verdict;
-    unsigned char address[16];
-    char target[NAME_SIZE]; /* of a CNAME */
-    unsigned ttl_s;
-    unsigned delay_ms;
-    bool is_counted;
-    unsigned times_left;
-};
-
-struct zone {
-    struct line *lines;
-    size_t count;
-};
-
-struct message {
-    unsigned char bytes[MESSAGE_SIZE];
-    size_t size;
-};
-
-struct question {
-    char name[NAME_SIZE];
-    unsigned type;
-    bool is_tcp;
-    size_t size; /* header and question section */
-};
 
 /* An answer that waits for its delay. */
 struct later {
@@ -153,348 +97,6 @@ now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* The zone */
-
-static enum type
-type_of(const char *word)
-{
-    if (strcmp(word, "A") == 0)
-        return TYPE_A;
-    if (strcmp(word, "AAAA") == 0)
-        return TYPE_AAAA;
-    return strcmp(word, "CNAME") == 0 ? TYPE_CNAME : TYPE_NONE;
-}
-
-static bool
-parse_data(struct line *line, const char *word)
-{
-    for (enum verdict verdict = VERDICT_NXDOMAIN; verdict < VERDICT_COUNT; verdict++)
-        if (strcmp(word, verdicts[verdict].word) == 0) {
-            line->verdict = verdict;
-            return true;
-        }
-    if (line->type == TYPE_CNAME)
-        return snprintf(line->target, NAME_SIZE, "%s", word) < NAME_SIZE;
-    if (line->type == TYPE_NONE)
-        return false;
-    return inet_pton(line->type == TYPE_A ? AF_INET : AF_INET6, word, line->address) == 1;
-}
-
-static bool
-parse_option(struct line *line, const char *word)
-{
-    int end = 0;
-
-    if (sscanf(word, "ttl=%u%n", &line->ttl_s, &end) == 1 && word[end] == '\0')
-        return true;
-    if (sscanf(word, "delay=%ums%n", &line->delay_ms, &end) == 1 && word[end] == '\0')
-        return true;
-    line->is_counted = true;
-    return sscanf(word, "times=%u%n", &line->times_left, &end) == 1 && word[end] == '\0';
-}
-
-/* 1: a rule, 0: nothing on this line, -1: not understood. */
-static int
-parse_line(char *text, struct line *line)
-{
-    char *rest = NULL;
-    char *word;
-
-    text[strcspn(text, "#\r\n")] = '\0';
-    word = strtok_r(text, " \t", &rest);
-    if (word == NULL)
-        return 0;
-    memset(line, 0, sizeof(*line));
-    line->ttl_s = 60;
-    if (snprintf(line->name, NAME_SIZE, "%s", word) >= NAME_SIZE)
-        return -1;
-    word = strtok_r(NULL, " \t", &rest);
-    if (word == NULL)
-        return -1;
-    line->type = type_of(word);
-    if (line->type != TYPE_NONE)
-        word = strtok_r(NULL, " \t", &rest);
-    if (word == NULL || !parse_data(line, word))
-        return -1;
-    while ((word = strtok_r(NULL, " \t", &rest)) != NULL)
-        if (!parse_option(line, word))
-            return -1;
-    return 1;
-}
-
-static bool
-zone_read(const char *path, struct zone *zone)
-{
-    struct zone made = {calloc(LINE_COUNT, sizeof(struct line)), 0};
-    FILE *file = fopen(path, "re");
-    char text[1024];
-    unsigned number = 0;
-    bool is_good = file != NULL && made.lines != NULL;
-
-    while (is_good && fgets(text, sizeof(text), file) != NULL) {
-        int found = made.count < LINE_COUNT ? parse_line(text, &made.lines[made.count]) : -1;
-
-        number++;
-        made.count += found == 1;
-        is_good = found >= 0;
-    }
-    if (file != NULL)
-        fclose(file);
-    if (!is_good) {
-        fprintf(stderr, "dns_server: %s:%u: cannot be read\n", path, number);
-        free(made.lines);
-        return false;
-    }
-    free(zone->lines);
-    *zone = made;
-    return true;
-}
-
-/* How well a rule's name fits: 0 not at all, then default, wildcards by length, the name. */
-static size_t
-fit(const char *pattern, const char *name)
-{
-    size_t pattern_size = strlen(pattern);
-    size_t name_size = strlen(name);
-
-    if (strcmp(pattern, name) == 0)
-        return NAME_SIZE;
-    if (strcmp(pattern, "default") == 0)
-        return 1;
-    if (pattern[0] != '*' || name_size < pattern_size)
-        return 0;
-    return strcmp(name + name_size - (pattern_size - 1), pattern + 1) == 0 ? pattern_size : 0;
-}
-
-static const char *
-best_pattern(const struct zone *zone, const char *name)
-{
-    const char *best = NULL;
-    size_t best_fit = 0;
-
-    for (size_t i = 0; i < zone->count; i++) {
-        size_t how = fit(zone->lines[i].name, name);
-
-        if (how > best_fit) {
-            best_fit = how;
-            best = zone->lines[i].name;
-        }
-    }
-    return best;
-}
-
-/* Messages (RFC 1035 §4) */
-
-static void
-put(struct message *message, const void *bytes, size_t size)
-{
-    if (message->size + size > sizeof(message->bytes))
-        die("answer too large");
-    memcpy(message->bytes + message->size, bytes, size);
-    message->size += size;
-}
-
-static void
-put_number(struct message *message, uint32_t value, unsigned size)
-{
-    for (unsigned i = size; i-- > 0;) {
-        unsigned char byte = (unsigned char)(value >> (8 * i));
-
-        put(message, &byte, 1);
-    }
-}
-
-static void
-put_name(struct message *message, const char *name)
-{
-    while (*name != '\0') {
-        size_t size = strcspn(name, ".");
-
-        put_number(message, (uint32_t)size, 1);
-        put(message, name, size);
-        name += size;
-        name += *name == '.';
-    }
-    put_number(message, 0, 1);
-}
-
-static void
-count_record(struct message *message, unsigned section_at)
-{
-    unsigned count = (message->bytes[section_at] << 8 | message->bytes[section_at + 1]) + 1u;
-
-    message->bytes[section_at] = (unsigned char)(count >> 8);
-    message->bytes[section_at + 1] = (unsigned char)count;
-}
-
-static void
-put_record_head(struct message *message, const char *name, enum type type, unsigned ttl_s)
-{
-    put_name(message, name);
-    put_number(message, type, 2);
-    put_number(message, 1, 2);
-    put_number(message, ttl_s, 4);
-}
-
-static void
-put_record(struct message *message, const char *name, const struct line *line)
-{
-    unsigned size = line->type == TYPE_A ? 4 : 16;
-
-    put_record_head(message, name, line->type, line->ttl_s);
-    if (line->type == TYPE_CNAME) {
-        put_number(message, (uint32_t)strlen(line->target) + 2, 2);
-        put_name(message, line->target);
-    } else {
-        put_number(message, size, 2);
-        put(message, line->address, size);
-    }
-    count_record(message, 6);
-}
-
-/* The zone's own record, which tells how long a negative answer may be kept (RFC 2308 §3). */
-static void
-put_soa(struct message *message, unsigned ttl_s)
-{
-    put_record_head(message, "test", TYPE_SOA, ttl_s);
-    put_number(message, 2 * 6 + 5 * 4, 2);
-    put_name(message, "test");
-    put_name(message, "test");
-    for (unsigned i = 0; i < 4; i++)
-        put_number(message, 3600, 4);
-    put_number(message, ttl_s, 4);
-    count_record(message, 8);
-}
-
-static bool
-read_question(const unsigned char *bytes, size_t size, struct question *question)
-{
-    size_t at = 12;
-    size_t out = 0;
-
-    if (size < 12 || (bytes[2] & 0x80) != 0 || bytes[4] != 0 || bytes[5] != 1)
-        return false;
-    while (at < size && bytes[at] != 0) {
-        size_t label = bytes[at++];
-
-        if (label > 63 || at + label > size || out + label + 2 > NAME_SIZE)
-            return false;
-        if (out > 0)
-            question->name[out++] = '.';
-        for (size_t i = 0; i < label; i++, at++) {
-            char letter = (char)bytes[at];
-
-            question->name[out++] =
-                letter >= 'A' && letter <= 'Z' ? (char)(letter + 32) : letter;
-        }
-    }
-    question->name[out] = '\0';
-    question->size = at + 5;
-    if (question->size > size)
-        return false;
-    question->type = (unsigned)(bytes[at + 1] << 8 | bytes[at + 2]);
-    return true;
-}
-
-/* Answers */
-
-static bool
-uses_up(struct line *line)
-{
-    if (!line->is_counted)
-        return true;
-    if (line->times_left == 0)
-        return false;
-    line->times_left--;
-    return true;
-}
-
-/* Does this rule's verdict, if it is one, hold for the question? */
-static bool
-has_verdict(const struct line *line, const struct question *question)
-{
-    if (line->verdict == VERDICT_RECORD)
-        return false;
-    if (line->type != TYPE_NONE && line->type != question->type)
-        return false;
-    return line->verdict != VERDICT_TRUNCATE || !question->is_tcp;
-}
-
-/*
- * One step: adds what the zone says of name. Returns the next name when only an alias was
- * found. The verdict is RECORD when records were added, and the delay the longest of the lines
- * used.
- */
-static const char *
-answer_step(struct zone *zone, const char *name, const struct question *question,
-            struct message *message, struct line *used)
-{
-    const char *pattern = best_pattern(zone, name);
-    const char *next = NULL;
-
-    used->verdict = pattern == NULL ? VERDICT_NXDOMAIN : VERDICT_NODATA;
-    for (size_t i = 0; pattern != NULL && i < zone->count; i++) {
-        struct line *line = &zone->lines[i];
-
-        if (strcmp(line->name, pattern) != 0)
-            continue;
-        if (has_verdict(line, question) && uses_up(line)) {
-            unsigned delay_ms = used->delay_ms;
-
-            *used = *line;
-            if (used->delay_ms < delay_ms)
-                used->delay_ms = delay_ms;
-            return NULL;
-        }
-        if (line->verdict != VERDICT_RECORD ||
-            (line->type != question->type && line->type != TYPE_CNAME) || !uses_up(line))
-            continue;
-        put_record(message, name, line);
-        if (line->delay_ms > used->delay_ms)
-            used->delay_ms = line->delay_ms;
-        used->verdict = VERDICT_RECORD;
-        if (line->type == TYPE_CNAME && question->type != TYPE_CNAME)
-            next = line->target;
-    }
-    return next;
-}
-
-static void
-truncate_message(struct message *message, const struct question *question)
-{
-    message->size = question->size;
-    memset(message->bytes + 6, 0, 6);
-    message->bytes[2] |= 0x02;
-}
-
-/* Makes the answer in message; false when there is to be none. */
-static bool
-answer(struct zone *zone, const unsigned char *bytes, const struct question *question,
-       struct message *message, unsigned *delay_ms)
-{
-    struct line used = {.ttl_s = 60};
-    const char *name = question->name;
-
-    message->size = 0;
-    put(message, bytes, question->size);
-    message->bytes[2] = (unsigned char)(0x84 | (bytes[2] & 0x01)); /* QR, AA, RD as asked */
-    message->bytes[3] = 0x80;                                      /* RA */
-    memset(message->bytes + 6, 0, 6);
-    for (unsigned i = 0; i < CNAME_STEPS && name != NULL; i++)
-        name = answer_step(zone, name, question, message, &used);
-    *delay_ms = used.delay_ms;
-    message->bytes[3] |= (unsigned char)verdicts[used.verdict].rcode;
-    if (used.verdict == VERDICT_NXDOMAIN || used.verdict == VERDICT_NODATA)
-        put_soa(message, used.ttl_s);
-    if (used.verdict == VERDICT_MALFORMED) {
-        message->bytes[7] = 5;
-        put(message, "\xc0\xff\x3f???", 6);
-    }
-    if (used.verdict == VERDICT_TRUNCATE || (!question->is_tcp && message->size > UDP_SIZE))
-        truncate_message(message, question);
-    return used.verdict != VERDICT_SILENT;
-}
-
 static void
 log_question(struct server *server, const struct question *question)
 {
@@ -536,10 +138,10 @@ on_question(struct server *server, const unsigned char *bytes, size_t size,
     struct later later = {.tcp_fd = tcp_fd, .to = *from};
     unsigned delay_ms;
 
-    if (!read_question(bytes, size, &question))
+    if (!question_read(bytes, size, &question))
         return;
     log_question(server, &question);
-    if (!answer(&server->zone, bytes, &question, &message, &delay_ms))
+    if (!answer_make(&server->zone, bytes, &question, &message, &delay_ms))
         return;
     later.bytes = message.bytes;
     later.size = message.size;
@@ -584,7 +186,7 @@ send_due(struct server *server)
 static void
 on_udp(struct server *server)
 {
-    unsigned char bytes[MESSAGE_SIZE];
+    unsigned char bytes[DNS_MESSAGE_SIZE];
     struct sockaddr_in from;
     socklen_t from_size = sizeof(from);
     ssize_t size = recvfrom(server->udp_fd, bytes, sizeof(bytes), MSG_DONTWAIT,
@@ -612,7 +214,7 @@ static bool
 on_tcp(struct server *server, int fd)
 {
     static const struct sockaddr_in nobody;
-    unsigned char bytes[MESSAGE_SIZE];
+    unsigned char bytes[DNS_MESSAGE_SIZE];
     size_t size;
 
     if (recv(fd, bytes, 2, MSG_WAITALL) != 2)
