@@ -80,7 +80,7 @@ enum err
 access_log_open(const char *target, struct access_log **log)
 {
     struct access_log *made;
-    int fd;
+    int fd = -1;
     enum err err = target_open(target, &fd);
 
     if (err != ERR_OK)
@@ -96,7 +96,7 @@ access_log_open(const char *target, struct access_log **log)
 enum err
 access_log_reopen(struct access_log *log, const char *target)
 {
-    int fd;
+    int fd = -1;
     enum err err = target_open(target, &fd);
 
     if (err != ERR_OK)

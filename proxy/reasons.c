@@ -41,6 +41,14 @@ reason_advice(enum reason reason)
     return reasons[reason].advice;
 }
 
+bool
+reason_is_fine(enum reason reason)
+{
+    return reason == REASON_DONE || reason == REASON_OWN_PAGE || reason == REASON_TUNNEL_DONE ||
+           reason == REASON_TUNNEL_IDLE || reason == REASON_CLIENT_GONE ||
+           reason == REASON_DRAINED;
+}
+
 enum reason
 reason_of_refusal(enum refusal refusal)
 {

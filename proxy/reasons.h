@@ -1,6 +1,8 @@
 #ifndef CARPOOL_PROXY_REASONS_H
 #define CARPOOL_PROXY_REASONS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "proxy/http/head.h"
 
@@ -16,6 +18,9 @@ unsigned reason_status(enum reason reason); /* 0: no answer is sent */
 const char *reason_word(enum reason reason);
 const char *reason_text(enum reason reason);
 const char *reason_advice(enum reason reason); /* what the client may try */
+
+/* Is it how an exchange ends when nothing went wrong? Everything else counts as an error. */
+bool reason_is_fine(enum reason reason);
 
 /* The reason that a refused request head, or a lease's error, stands for. */
 enum reason reason_of_refusal(enum refusal refusal);

@@ -149,6 +149,8 @@ expects_text(const struct setting *setting)
         return "addresses as ADDR:PORT or [ADDR]:PORT, separated by commas";
     case SETTING_admin_listen:
         return "off, or an address as ADDR:PORT or [ADDR]:PORT";
+    case SETTING_admin_hosts:
+        return "host names, separated by commas";
     case SETTING_log_access:
         return "off, - for stdout, or the path of a file";
     case SETTING_dns_servers:

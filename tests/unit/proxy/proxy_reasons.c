@@ -84,6 +84,18 @@ every_error_is_answered_with_a_status(void **state)
         assert_true(reason_status(reason_of_err(i)) >= 400);
 }
 
+static void
+only_what_went_well_is_no_error(void **state)
+{
+    (void)state;
+    assert_true(reason_is_fine(REASON_DONE));
+    assert_true(reason_is_fine(REASON_TUNNEL_DONE));
+    assert_true(reason_is_fine(REASON_CLIENT_GONE));
+    assert_false(reason_is_fine(REASON_ORIGIN_CUT));
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        assert_false(reason_is_fine(i) && reason_status(i) != 0);
+}
+
 int
 main(void)
 {
@@ -93,6 +105,7 @@ main(void)
         cmocka_unit_test(refusals_get_the_statuses_of_their_comments),
         cmocka_unit_test(errors_of_a_checkout_get_their_reasons),
         cmocka_unit_test(every_error_is_answered_with_a_status),
+        cmocka_unit_test(only_what_went_well_is_no_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

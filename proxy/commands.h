@@ -1,0 +1,29 @@
+#ifndef CARPOOL_PROXY_COMMANDS_H
+#define CARPOOL_PROXY_COMMANDS_H
+
+#include "proxy/config.h"
+
+/*
+ * The commands that ask a running carpool. Each is a whole process: it blocks, ends itself
+ * after COMMAND_SECONDS, prints what it found and returns the exit code.
+ */
+#define COMMAND_SECONDS 5
+
+/* Is the proxy well? url NULL: /healthz of the first listener. */
+int command_health(const struct config *config, const char *url);
+
+/* The table of upstream connections, from the admin address. */
+int command_connections(const struct config *config);
+
+/* Shared by the two. */
+
+/* From now on the process ends with exit code 1 and a line when it takes too long. */
+void command_bound_time(void);
+
+/*
+ * "http://ADDR:PORT/path" of a listener, as a client on this machine reaches it: loopback for a
+ * wildcard address. url has 128 bytes.
+ */
+void command_url(const struct address *listener, const char *path, char *url);
+
+#endif

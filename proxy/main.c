@@ -1,0 +1,77 @@
+/*
+ * carpool: what the command line asks for, and the exit code. 0: clean, 1: it cannot run,
+ * 2: bad configuration.
+ */
+#include <stdio.h>
+
+#include "proxy/commands.h"
+#include "proxy/options.h"
+#include "proxy/program.h"
+
+enum { EXIT_CLEAN = 0, EXIT_CONFIG = 2 };
+
+static int
+refuse(const struct complaint *complaint)
+{
+    fprintf(stderr, "carpool: %s\n", complaint->text);
+    return EXIT_CONFIG;
+}
+
+/* What was printed may have met a full disk or a closed pipe. */
+static int
+printed(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_CLEAN : 1;
+}
+
+static int
+act(const struct options *options, const struct config_sources *sources, struct config *config)
+{
+    switch (options->action) {
+    case ACTION_HEALTH:
+        return command_health(config, options->url);
+    case ACTION_CONNECTIONS:
+        return command_connections(config);
+    case ACTION_CHECK_CONFIG:
+        printf("carpool: configuration: ok\n");
+        return printed();
+    case ACTION_PRINT_CONFIG:
+        config_print(config, stdout);
+        return printed();
+    case ACTION_RUN:
+    case ACTION_VERSION:
+    case ACTION_HELP:
+        break;
+    }
+    return program_run(sources, config);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct complaint complaint;
+    struct options options;
+    struct config_sources sources;
+    struct config *config;
+    int result;
+
+    if (options_parse(argc, (const char *const *)argv, &options, &complaint) != ERR_OK)
+        return refuse(&complaint);
+    if (options.action == ACTION_VERSION || options.action == ACTION_HELP) {
+        if (options.action == ACTION_VERSION)
+            printf("carpool %s\n", CARPOOL_VERSION);
+        else
+            options_print_help(stdout);
+        options_fini(&options);
+        return printed();
+    }
+    sources = options_sources(&options);
+    if (config_load(&sources, &config, &complaint) == ERR_OK) {
+        result = act(&options, &sources, config);
+        config_unref(config);
+    } else {
+        result = refuse(&complaint);
+    }
+    options_fini(&options);
+    return result;
+}

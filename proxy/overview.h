@@ -1,0 +1,49 @@
+#ifndef CARPOOL_PROXY_OVERVIEW_H
+#define CARPOOL_PROXY_OVERVIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/buffer.h>
+
+#include "pool/pool.h"
+#include "proxy/access_log.h"
+#include "proxy/config.h"
+#include "proxy/stats.h"
+#include "proxy/worker.h"
+
+/*
+ * What the admin's pages are made from. Belongs to the program, which keeps it true; all of it
+ * is read on the main thread.
+ */
+struct overview {
+    struct pool *pool;
+    struct worker **workers;
+    size_t worker_count;
+    struct access_log *access_log;
+    const struct config *config; /* the one now in force */
+    uint64_t started_ms;         /* by clock_now_ms() */
+    bool is_draining;
+};
+
+/* The counters of all workers together. */
+struct overview_sums {
+    uint64_t proxy[PROXY_STAT_COUNT];
+    uint64_t reasons[REASON_COUNT];
+    uint64_t pool[POOL_STAT_COUNT];
+    uint64_t dns[DNS_STAT_COUNT];
+};
+
+void overview_sum(const struct overview *overview, struct overview_sums *sums);
+
+/* Prometheus text format 0.0.4, appended. */
+void metrics_write(const struct overview *overview, struct evbuffer *to);
+
+/* A small page in HTML, appended. */
+void status_page_write(const struct overview *overview, struct evbuffer *to);
+
+/* Every upstream connection as a JSON array, appended. */
+void connections_write(const struct overview *overview, struct evbuffer *to);
+
+#endif

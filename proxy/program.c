@@ -1,0 +1,478 @@
+/*
+ * The life of the process: start, reload, drain, end. All of it on the main thread.
+ */
+#include "proxy/program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proxy/admin.h"
+#include "proxy/cores.h"
+#include "proxy/listening.h"
+#include "proxy/overview.h"
+
+struct program;
+
+/* A worker's letter that it is done. */
+struct farewell {
+    struct mail mail; /* first, so that the letter is the farewell */
+    struct program *program;
+};
+
+struct program {
+    const struct config_sources *sources;
+    struct config *config;
+    struct event_base *base;
+    struct mailbox *mailbox;
+    struct listening listening;
+    struct access_log *access_log;
+    struct pool *pool;
+    struct admin *admin;
+    struct worker **workers;
+    struct farewell *farewells;
+    size_t worker_count;
+    _Atomic unsigned all_clients;
+    size_t running; /* workers that were started and have not said farewell */
+    struct overview overview;
+    struct event *signals[3];
+    struct event *janitor;
+    struct event *deadline;
+    bool is_stopping;
+};
+
+static struct pool_settings
+pool_settings_of(const struct config *config)
+{
+    return (struct pool_settings){
+        .idle_timeout_ms = config->pool_idle_timeout,
+        .max_age_ms = config->pool_max_age,
+        .max_uses = config->pool_max_uses,
+        .max_per_host = config->pool_max_per_host,
+        .max_parked_per_host = config->pool_max_parked_per_host,
+        .max_total = config->pool_max_total,
+        .max_tunnels = config->pool_max_tunnels,
+        .max_waiting = config->pool_max_waiting,
+        .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
+        .connect_timeout_ms = config->timeout_connect,
+        .queue_timeout_ms = config->timeout_queue,
+    };
+}
+
+static void
+configure_log(const struct config *config)
+{
+    log_configure((enum log_level)config->log_level, config->log_target == LOG_TARGET_SYSLOG);
+}
+
+/* ---- reload ---- */
+
+static void
+tell_what_waits(const struct config *old, const struct config *new)
+{
+    for (size_t i = 0; i < SETTING_TOTAL; i++) {
+        const struct setting *setting = setting_at(i);
+        char *before;
+        char *after;
+
+        if (setting->when != SETTING_START)
+            continue;
+        before = config_text(old, setting);
+        after = config_text(new, setting);
+        if (strcmp(before, after) != 0)
+            log_event(LOG_LEVEL_WARN, "setting takes effect after a restart",
+                      "setting=%s.%s now=\"%s\" then=\"%s\"", setting->section, setting->key,
+                      before, after);
+        free(before);
+        free(after);
+    }
+}
+
+static void
+apply(struct program *program, struct config *config)
+{
+    struct pool_settings pool_settings = pool_settings_of(config);
+
+    tell_what_waits(program->config, config);
+    configure_log(config);
+    pool_configure(program->pool, &pool_settings);
+    for (size_t i = 0; i < program->worker_count; i++)
+        worker_reload(program->workers[i], config);
+    config_unref(program->config);
+    program->config = config;
+    program->overview.config = config;
+}
+
+static void
+reload(struct program *program)
+{
+    struct config *config;
+    struct complaint complaint;
+    enum err err = config_load(program->sources, &config, &complaint);
+
+    if (err == ERR_OK) {
+        apply(program, config);
+        log_event(LOG_LEVEL_INFO, "settings read again", NULL);
+    } else {
+        log_event(LOG_LEVEL_ERROR, "settings stay as they were", "why=\"%s\"", complaint.text);
+    }
+    /* Also after a bad file: what rotates logs sends SIGHUP, too. */
+    err = access_log_reopen(program->access_log, program->config->log_access);
+    if (err != ERR_OK)
+        log_event(LOG_LEVEL_ERROR, "access log stays where it was", "target=\"%s\" err=%s",
+                  program->config->log_access, err_word(err));
+}
+
+/* ---- end ---- */
+
+static void
+stop_workers(struct program *program)
+{
+    if (program->is_stopping)
+        return;
+    program->is_stopping = true;
+    for (size_t i = 0; i < program->worker_count; i++)
+        worker_stop(program->workers[i]);
+}
+
+static void
+drain(struct program *program)
+{
+    unsigned ms = program->config->drain_timeout;
+    struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    program->overview.is_draining = true;
+    log_event(LOG_LEVEL_INFO, "draining", "timeout_ms=%u", ms);
+    for (size_t i = 0; i < program->worker_count; i++)
+        worker_drain(program->workers[i]);
+    pool_clear(program->pool);
+    event_add(program->deadline, &timeout);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct program *program = arg;
+
+    (void)fd;
+    (void)what;
+    log_event(LOG_LEVEL_WARN, "drain took too long", "workers=%zu", program->running);
+    stop_workers(program);
+}
+
+static void
+on_farewell(struct mail *mail)
+{
+    struct program *program = ((struct farewell *)mail)->program;
+
+    program->running--;
+    if (program->running == 0)
+        event_base_loopbreak(program->base);
+}
+
+static void
+on_hangup(evutil_socket_t number, short what, void *arg)
+{
+    struct program *program = arg;
+
+    (void)number;
+    (void)what;
+    if (!program->overview.is_draining)
+        reload(program);
+}
+
+/* The first one drains, the second one ends at once, and no third one may be needed. */
+static void
+on_terminate(evutil_socket_t number, short what, void *arg)
+{
+    struct program *program = arg;
+
+    (void)number;
+    (void)what;
+    if (program->is_stopping)
+        _exit(1);
+    if (program->overview.is_draining)
+        stop_workers(program);
+    else
+        drain(program);
+}
+
+static void
+on_second(evutil_socket_t fd, short what, void *arg)
+{
+    struct program *program = arg;
+
+    (void)fd;
+    (void)what;
+    pool_sweep(program->pool);
+}
+
+/* ---- start ---- */
+
+/* Nothing is sized by it: more descriptors only mean that we run out of them later. */
+static void
+raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+            log_event(LOG_LEVEL_WARN, "descriptor limit stays", "err=%s",
+                      err_word(err_from_errno(errno)));
+    }
+}
+
+static void
+tell_stray_variables(const struct config_sources *sources)
+{
+    size_t position = 0;
+    const char *variable;
+
+    if (sources->environment == NULL)
+        return;
+    while ((variable = config_stray_variable(sources->environment, &position)) != NULL)
+        log_event(LOG_LEVEL_INFO, "variable names no setting", "variable=%.*s",
+                  (int)strcspn(variable, "="), variable);
+}
+
+/* What libevent has to say goes the way of our own lines. */
+static void
+on_library_message(int severity, const char *text)
+{
+    enum log_level level = LOG_LEVEL_WARN;
+
+    if (severity == EVENT_LOG_DEBUG)
+        level = LOG_LEVEL_DEBUG;
+    else if (severity == EVENT_LOG_ERR)
+        level = LOG_LEVEL_ERROR;
+    log_event(level, "libevent", "text=\"%s\"", text);
+}
+
+static struct event_base *
+base_new(void)
+{
+    struct event_config *choice = event_config_new();
+    struct event_base *base;
+
+    event_config_set_flag(choice, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+    base = event_base_new_with_config(choice);
+    event_config_free(choice);
+    return base;
+}
+
+static void
+watch_events(struct program *program)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    struct timeval second = {.tv_sec = 1};
+
+    program->signals[0] = evsignal_new(program->base, SIGHUP, on_hangup, program);
+    for (size_t i = 0; i < 2; i++)
+        program->signals[i + 1] =
+            evsignal_new(program->base, numbers[i], on_terminate, program);
+    for (size_t i = 0; i < 3; i++)
+        event_add(program->signals[i], NULL);
+    program->deadline = evtimer_new(program->base, on_deadline, program);
+    program->janitor = event_new(program->base, -1, EV_PERSIST, on_second, program);
+    event_add(program->janitor, &second);
+}
+
+static enum err
+add_worker(struct program *program, size_t number)
+{
+    int *fds = xcalloc(program->listening.proxy_count + 1, sizeof(*fds));
+    struct farewell *farewell = &program->farewells[number];
+    struct worker_setup setup = {
+        .number = (unsigned)number,
+        .config = program->config,
+        .pool = program->pool,
+        .listeners = fds,
+        .listener_count = program->listening.proxy_count,
+        .own = {.list = program->listening.bound, .count = program->listening.bound_count},
+        .all_clients = &program->all_clients,
+        .access_log = program->access_log,
+        .main = program->mailbox,
+        .on_done = &farewell->mail,
+    };
+    enum err err;
+
+    farewell->mail.on_mail = on_farewell;
+    farewell->program = program;
+    listening_take(&program->listening, number, fds);
+    err = worker_new(&setup, &program->workers[number]);
+    if (err == ERR_OK)
+        program->worker_count++;
+    free(fds);
+    return err;
+}
+
+static enum err
+start_workers(struct program *program, size_t count, struct complaint *complaint)
+{
+    enum err err = ERR_OK;
+
+    program->workers = xcalloc(count, sizeof(struct worker *));
+    program->farewells = xcalloc(count, sizeof(program->farewells[0]));
+    for (size_t i = 0; i < count && err == ERR_OK; i++)
+        err = add_worker(program, i);
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
+        err = worker_start(program->workers[i]);
+        program->running += err == ERR_OK;
+    }
+    if (err != ERR_OK)
+        complain(complaint, "cannot start a worker: %s", err_text(err));
+    return err;
+}
+
+static enum err
+open_access_log(struct program *program, struct complaint *complaint)
+{
+    enum err err = access_log_open(program->config->log_access, &program->access_log);
+
+    if (err != ERR_OK)
+        complain(complaint, "cannot open the access log %s: %s", program->config->log_access,
+                 err_text(err));
+    return err;
+}
+
+static enum err
+start(struct program *program, struct complaint *complaint)
+{
+    size_t count = program->config->proxy_workers;
+    struct pool_settings pool_settings = pool_settings_of(program->config);
+    enum err err;
+
+    if (count == 0)
+        count = cores_usable();
+    program->base = base_new();
+    program->mailbox = program->base != NULL ? mailbox_new(program->base) : NULL;
+    if (program->mailbox == NULL) {
+        complain(complaint, "cannot make an event loop: %s", err_text(err_from_errno(errno)));
+        return ERR_IO;
+    }
+    err = listening_open(program->config, count, &program->listening, complaint);
+    if (err == ERR_OK)
+        err = open_access_log(program, complaint);
+    if (err != ERR_OK)
+        return err;
+    program->pool = pool_new(&pool_settings);
+    watch_events(program);
+    err = start_workers(program, count, complaint);
+    if (err != ERR_OK)
+        return err;
+    program->overview = (struct overview){
+        .pool = program->pool,
+        .workers = program->workers,
+        .worker_count = program->worker_count,
+        .access_log = program->access_log,
+        .config = program->config,
+        .started_ms = clock_now_ms(),
+    };
+    if (program->listening.admin_fd != -1)
+        program->admin = admin_new(program->base, listening_take_admin(&program->listening),
+                                   &program->overview);
+    return ERR_OK;
+}
+
+/* What starts us waits for this line; it says where we really are. */
+static void
+tell_ready(const struct program *program)
+{
+    const struct listening *listening = &program->listening;
+    char text[ADDRESS_TEXT_SIZE];
+
+    printf("carpool %s ready: proxy", CARPOOL_VERSION);
+    for (size_t i = 0; i < listening->proxy_count; i++)
+        printf(" http://%s", address_format(&listening->bound[i], text));
+    if (program->admin != NULL)
+        printf(" admin http://%s",
+               address_format(&listening->bound[listening->proxy_count], text));
+    else
+        printf(" admin off");
+    printf(" workers %zu\n", program->worker_count);
+    fflush(stdout);
+}
+
+static void
+tell_end(const struct program *program)
+{
+    struct overview_sums sums;
+
+    overview_sum(&program->overview, &sums);
+    log_event(LOG_LEVEL_INFO, "stopped", "requests=%llu opened=%llu reused=%llu uptime_ms=%llu",
+              (unsigned long long)sums.proxy[PROXY_STAT_REQUESTS],
+              (unsigned long long)sums.pool[POOL_STAT_OPENED],
+              (unsigned long long)sums.pool[POOL_STAT_REUSED],
+              (unsigned long long)(clock_now_ms() - program->overview.started_ms));
+}
+
+/* Takes a half-started program, too; then its started workers are stopped first. */
+static void
+program_fini(struct program *program)
+{
+    if (program->running > 0) {
+        stop_workers(program);
+        event_base_dispatch(program->base);
+    }
+    admin_free(program->admin);
+    for (size_t i = 0; i < program->worker_count; i++)
+        worker_free(program->workers[i]);
+    free(program->workers);
+    if (program->pool != NULL)
+        pool_free(program->pool);
+    listening_fini(&program->listening);
+    access_log_free(program->access_log);
+    for (size_t i = 0; i < 3; i++)
+        if (program->signals[i] != NULL)
+            event_free(program->signals[i]);
+    if (program->janitor != NULL)
+        event_free(program->janitor);
+    if (program->deadline != NULL)
+        event_free(program->deadline);
+    mailbox_free(program->mailbox);
+    free(program->farewells);
+    if (program->base != NULL)
+        event_base_free(program->base);
+    config_unref(program->config);
+}
+
+int
+program_run(const struct config_sources *sources, struct config *config)
+{
+    struct program program = {.sources = sources, .config = config};
+    struct complaint complaint;
+    sigset_t all;
+    sigset_t before;
+    enum err err;
+
+    config_ref(config);
+    configure_log(config);
+    tell_stray_variables(sources);
+    raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN);
+    event_set_log_callback(on_library_message);
+    /* Workers inherit the mask: signals are the main thread's. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    program.listening.admin_fd = -1;
+    err = start(&program, &complaint);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err == ERR_OK) {
+        tell_ready(&program);
+        event_base_dispatch(program.base);
+        tell_end(&program);
+    } else {
+        fprintf(stderr, "carpool: %s\n", complaint.text);
+    }
+    program_fini(&program);
+    return err == ERR_OK ? 0 : 1;
+}

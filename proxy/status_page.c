@@ -1,0 +1,129 @@
+/*
+ * The admin's front page: the numbers that answer "is it well, and does sharing help".
+ * Main thread.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "proxy/overview.h"
+
+static const char page_top[] =
+    "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>carpool</title>\n"
+    "<style>\n"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem;"
+    "color:#222;background:#fff}\n"
+    "table{border-collapse:collapse;width:100%;margin:0 0 1.5rem}\n"
+    "caption{text-align:left;font-weight:600;padding:.3rem 0}\n"
+    "td{padding:.2rem 0;border-top:1px solid #ddd}\n"
+    "td+td{text-align:right;font-variant-numeric:tabular-nums}\n"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1b}"
+    "td{border-color:#444}a{color:#8bf}}\n"
+    "</style>\n";
+
+static const char page_end[] =
+    "<p><a href=\"/metrics\">metrics</a> · <a href=\"/connections\">connections</a> · "
+    "<a href=\"/healthz\">healthz</a></p>\n</html>\n";
+
+static void
+begin_table(struct evbuffer *to, const char *caption)
+{
+    evbuffer_add_printf(to, "<table>\n<caption>%s</caption>\n", caption);
+}
+
+static void
+add_row(struct evbuffer *to, const char *what, uint64_t value)
+{
+    evbuffer_add_printf(to, "<tr><td>%s</td><td>%" PRIu64 "</td></tr>\n", what, value);
+}
+
+static void
+end_table(struct evbuffer *to)
+{
+    evbuffer_add_printf(to, "</table>\n");
+}
+
+/* "3 d 4 h", "5 min 10 s": two units are enough. */
+static void
+write_uptime(uint64_t seconds, char *to, size_t size)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *word;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    size_t i = 0;
+    int used;
+
+    while (i < 3 && seconds < units[i].seconds)
+        i++;
+    used = snprintf(to, size, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].word);
+    if (i < 3)
+        snprintf(to + used, size - (size_t)used, " %" PRIu64 " %s",
+                 seconds % units[i].seconds / units[i + 1].seconds, units[i + 1].word);
+}
+
+static void
+write_reuse(struct evbuffer *to, const struct overview_sums *sums, struct pool *pool)
+{
+    uint64_t reused = sums->pool[POOL_STAT_REUSED];
+    uint64_t opened = sums->pool[POOL_STAT_OPENED];
+    struct pool_gauges gauges;
+
+    pool_gauges(pool, &gauges);
+    begin_table(to, "Upstream connections");
+    add_row(to, "opened for requests", opened);
+    add_row(to, "reused", reused);
+    if (reused + opened > 0)
+        evbuffer_add_printf(to, "<tr><td>share reused</td><td>%.1f %%</td></tr>\n",
+                            100.0 * (double)reused / (double)(reused + opened));
+    add_row(to, "open now", gauges.open);
+    add_row(to, "of these parked", gauges.parked);
+    add_row(to, "requests waiting for one", gauges.waiting);
+    end_table(to);
+}
+
+static void
+write_errors(struct evbuffer *to, const uint64_t *reasons)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        if (!reason_is_fine(i))
+            all += reasons[i];
+    begin_table(to, "Errors");
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        if (!reason_is_fine(i) && reasons[i] > 0)
+            add_row(to, reason_word(i), reasons[i]);
+    add_row(to, "all", all);
+    end_table(to);
+}
+
+void
+status_page_write(const struct overview *overview, struct evbuffer *to)
+{
+    struct overview_sums sums;
+    char uptime[64];
+
+    overview_sum(overview, &sums);
+    write_uptime((clock_now_ms() - overview->started_ms) / 1000, uptime, sizeof(uptime));
+    evbuffer_add(to, page_top, sizeof(page_top) - 1);
+    evbuffer_add_printf(to, "<h1>carpool</h1>\n<p>Version %s, %s for %s, %zu worker%s.</p>\n",
+                        CARPOOL_VERSION, overview->is_draining ? "draining, up" : "up", uptime,
+                        overview->worker_count, overview->worker_count == 1 ? "" : "s");
+    begin_table(to, "Clients");
+    add_row(to, "requests", sums.proxy[PROXY_STAT_REQUESTS]);
+    add_row(to, "connections open now", sums.proxy[PROXY_STAT_CLIENTS]);
+    add_row(to, "tunnels open now", sums.proxy[PROXY_STAT_TUNNELS]);
+    add_row(to, "bytes received", sums.proxy[PROXY_STAT_FROM_CLIENTS]);
+    add_row(to, "bytes sent", sums.proxy[PROXY_STAT_TO_CLIENTS]);
+    end_table(to);
+    write_reuse(to, &sums, overview->pool);
+    begin_table(to, "Names");
+    add_row(to, "questions to name servers", sums.dns[DNS_STAT_QUERIES]);
+    add_row(to, "answered from memory", sums.dns[DNS_STAT_HITS]);
+    add_row(to, "failed", sums.dns[DNS_STAT_FAILURES]);
+    end_table(to);
+    write_errors(to, sums.reasons);
+    evbuffer_add(to, page_end, sizeof(page_end) - 1);
+}
