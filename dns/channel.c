@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "base/watch.h"
+#include "dns/sockets.h"
 
 #define DNS_PORT 53
 #define SERVERS_MOST 16
@@ -199,6 +200,7 @@ channel_start(struct channel *channel, const struct resolver_settings *settings)
     }
     if (ares_init_options(&channel->ares, &options, bits) != ARES_SUCCESS)
         return ERR_IO;
+    ares_set_socket_functions(channel->ares, &sockets_functions, NULL);
     if (ares_save_options(channel->ares, &channel->options, &channel->option_bits) !=
         ARES_SUCCESS)
         return ERR_IO;

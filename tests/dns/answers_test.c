@@ -114,7 +114,7 @@ malformed_answer_is_a_server_failure(void **state)
 }
 
 static void
-unreachable_server_is_a_server_failure(void **state)
+refusing_server_is_a_failure_at_once(void **state)
 {
     struct desk *desk = *state;
     struct server gone;
@@ -122,6 +122,7 @@ unreachable_server_is_a_server_failure(void **state)
     server_start(&gone, desk_zone);
     set_text(desk->settings.servers, gone.address);
     server_stop(&gone);
+    desk->settings.timeout_ms = 60000; /* longer than the test's patience */
     desk_reopen(desk);
     assert_resolves(desk, "o.test", "dns_server_failure");
 }
@@ -149,7 +150,7 @@ lost_question_is_asked_again(void **state)
 }
 
 static void
-next_server_is_asked_when_one_is_gone(void **state)
+next_server_is_asked_at_once_when_one_refuses(void **state)
 {
     struct desk *desk = *state;
     struct server gone;
@@ -158,6 +159,7 @@ next_server_is_asked_when_one_is_gone(void **state)
     snprintf(desk->settings.servers, sizeof(desk->settings.servers), "%s, %s", gone.address,
              desk->server.address);
     server_stop(&gone);
+    desk->settings.timeout_ms = 60000; /* longer than the test's patience */
     desk_reopen(desk);
     assert_resolves(desk, "four.test", "127.0.0.4");
 }
@@ -312,10 +314,10 @@ main(void)
         CLAIM(alias_to_nowhere_is_missing),
         CLAIM(server_failure_is_remembered_for_a_second_only),
         CLAIM(malformed_answer_is_a_server_failure),
-        CLAIM(unreachable_server_is_a_server_failure),
+        CLAIM(refusing_server_is_a_failure_at_once),
         CLAIM(silence_becomes_a_timeout_after_all_tries),
         CLAIM(lost_question_is_asked_again),
-        CLAIM(next_server_is_asked_when_one_is_gone),
+        CLAIM(next_server_is_asked_at_once_when_one_refuses),
         CLAIM(one_family_alone_is_enough),
         CLAIM(failure_of_one_family_does_not_fail_the_name),
         CLAIM(setting_of_one_family_asks_only_for_that),

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 
-#define PATIENCE_S 20
+#define PATIENCE_S 10
 
 const char desk_zone[] = "o.test A 127.0.0.1 ttl=5\n"
                          "o.test AAAA ::1 ttl=60\n"
