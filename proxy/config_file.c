@@ -195,12 +195,11 @@ check_bytes(struct slice bytes)
 }
 
 static void
-parse(struct slice bytes)
+parse(const struct buf *whole)
 {
     struct grammar *grammar = grammar_new();
     cfg_t *root = cfg_init(grammar->sections, CFGF_NONE);
-    /* fmemopen() only reads here; it takes the pointer without const. */
-    FILE *file = fmemopen((void *)(uintptr_t)bytes.data, bytes.size, "r");
+    FILE *file = fmemopen(whole->memory + whole->start, buf_size(whole), "r");
     int result;
 
     if (root == NULL || file == NULL)
@@ -234,7 +233,7 @@ config_read_file(struct config *config, const char *path, struct complaint *comp
     if (now.err == ERR_OK)
         now.err = buf_append(&whole, END_TEXT, sizeof(END_TEXT) - 1);
     if (now.err == ERR_OK)
-        parse(buf_bytes(&whole));
+        parse(&whole);
     reading = NULL;
     buf_reset(&whole);
     return now.err;

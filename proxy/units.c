@@ -75,9 +75,8 @@ unit_read_size(struct slice text, uint64_t *size)
     struct slice word;
     struct slice digits = split_digits(text, &word);
 
-    if (word.size == 2 && slice_ends_nocase(word, SLICE("b")))
-        word.size = 1;
-    else if (word.size == 3 && slice_ends_nocase(word, SLICE("ib")))
+    if ((word.size == 2 && slice_ends_nocase(word, SLICE("b"))) ||
+        (word.size == 3 && slice_ends_nocase(word, SLICE("ib"))))
         word.size = 1;
     return read_number(digits, find_unit(sizes, word), size);
 }
