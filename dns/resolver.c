@@ -83,7 +83,7 @@ on_change(struct question_home *home, struct question *question)
     static const struct timeval now = {0, 0};
     struct resolver *resolver = MAP_OWNER(home, struct resolver, home);
 
-    if (resolver->is_freeing || question->is_changed)
+    if (question->is_changed)
         return;
     question->is_changed = true;
     TAILQ_INSERT_TAIL(&resolver->changed, question, change_link);

@@ -45,6 +45,7 @@ on_connect(ares_socket_t fd, const struct sockaddr *to, ares_socklen_t size, voi
 }
 
 static ares_ssize_t
+/* NOLINTNEXTLINE(readability-function-size): c-ares has as many parameters */
 on_receive(ares_socket_t fd, void *bytes, size_t size, int flags, struct sockaddr *from,
            ares_socklen_t *from_size, void *arg)
 {

@@ -172,6 +172,34 @@ answer_may_cancel_another_ask_of_the_same_question(void **state)
 }
 
 static void
+on_partial_give_up(void *arg, enum err err, struct answer *answer, bool is_final)
+{
+    struct canceller *canceller = arg;
+
+    on_answer(&canceller->heard, err, answer, is_final);
+    resolver_cancel(canceller->victim);
+}
+
+static void
+partial_answer_may_be_enough_for_its_asker(void **state)
+{
+    struct desk *desk = *state;
+    struct dns_ask *own;
+    struct canceller asker = {.victim = &own};
+    struct heard other;
+    struct answer *none;
+
+    assert_int_equal(resolver_ask(desk->resolver, SLICE("late6.test"), on_partial_give_up,
+                                  &asker, &none, &own),
+                     ERR_AGAIN);
+    assert_int_equal(ask(desk, "late6.test", &other), ERR_AGAIN);
+    hear(desk, &other, 2);
+    assert_int_equal(asker.heard.calls, 1);
+    forget(&asker.heard);
+    forget(&other);
+}
+
+static void
 refusal_inside_c_ares_is_still_told_from_the_loop(void **state)
 {
     struct desk *desk = *state;
@@ -198,6 +226,55 @@ freeing_ends_questions_as_cancelled(void **state)
     assert_true(heard.is_final);
     assert_int_equal(heard.err, ERR_CANCELLED);
     desk_open(desk);
+}
+
+struct stubborn {
+    struct desk *desk;
+    struct heard heard;
+    enum err again;
+};
+
+static void
+on_answer_ask_again(void *arg, enum err err, struct answer *answer, bool is_final)
+{
+    struct stubborn *stubborn = arg;
+    struct heard next;
+
+    on_answer(&stubborn->heard, err, answer, is_final);
+    stubborn->again = ask(stubborn->desk, "four.test", &next);
+    forget(&next);
+}
+
+static void
+resolver_that_is_freed_takes_no_question(void **state)
+{
+    struct desk *desk = *state;
+    struct stubborn stubborn = {.desk = desk};
+    struct dns_ask *own;
+    struct answer *none;
+
+    assert_int_equal(resolver_ask(desk->resolver, SLICE("slow.test"), on_answer_ask_again,
+                                  &stubborn, &none, &own),
+                     ERR_AGAIN);
+    resolver_free(desk->resolver);
+    assert_int_equal(stubborn.again, ERR_CANCELLED);
+    desk_open(desk);
+}
+
+static void
+answer_may_ask_for_the_same_name_again(void **state)
+{
+    struct desk *desk = *state;
+    struct stubborn stubborn = {.desk = desk};
+    struct dns_ask *own;
+    struct answer *none;
+
+    assert_int_equal(resolver_ask(desk->resolver, SLICE("four.test"), on_answer_ask_again,
+                                  &stubborn, &none, &own),
+                     ERR_AGAIN);
+    hear(desk, &stubborn.heard, 1);
+    assert_int_equal(stubborn.again, ERR_OK);
+    forget(&stubborn.heard);
 }
 
 static void
@@ -310,8 +387,11 @@ main(void)
         CLAIM(cancelled_ask_hears_nothing_and_fills_the_cache),
         CLAIM(question_that_nobody_waits_for_fills_the_cache),
         CLAIM(answer_may_cancel_another_ask_of_the_same_question),
+        CLAIM(partial_answer_may_be_enough_for_its_asker),
         CLAIM(refusal_inside_c_ares_is_still_told_from_the_loop),
         CLAIM(freeing_ends_questions_as_cancelled),
+        CLAIM(resolver_that_is_freed_takes_no_question),
+        CLAIM(answer_may_ask_for_the_same_name_again),
         CLAIM(question_under_way_survives_a_reload),
         CLAIM(reload_with_unreadable_servers_changes_nothing),
         CLAIM(more_questions_than_allowed_are_refused),

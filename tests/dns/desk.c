@@ -47,6 +47,9 @@ const char desk_zone[] = "o.test A 127.0.0.1 ttl=5\n"
 
 _Thread_local uint64_t clock_ahead_us;
 
+/* A test that failed left its askers' memory behind: nothing may be noted there any more. */
+static bool is_closing;
+
 uint64_t __real_clock_now_us(void);
 uint64_t __wrap_clock_now_us(void);
 
@@ -82,6 +85,7 @@ desk_set_up(void **state)
     set_text(desk->settings.servers, desk->server.address);
     set_text(desk->settings.resolv_conf, server_path(&desk->server, "resolv.conf"));
     clock_ahead_us = 0;
+    is_closing = false;
     desk_open(desk);
     *state = desk;
     return 0;
@@ -92,6 +96,7 @@ desk_tear_down(void **state)
 {
     struct desk *desk = *state;
 
+    is_closing = true;
     resolver_free(desk->resolver);
     event_base_free(desk->base);
     server_stop(&desk->server);
@@ -111,6 +116,8 @@ on_answer(void *arg, enum err err, struct answer *answer, bool is_final)
 {
     struct heard *heard = arg;
 
+    if (is_closing)
+        return;
     assert_false(heard->is_final);
     heard->calls++;
     heard->err = err;
