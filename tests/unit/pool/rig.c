@@ -24,6 +24,46 @@ rig_advance_ms(unsigned ms)
     atomic_fetch_add_explicit(&now_us, (uint64_t)ms * 1000, memory_order_relaxed);
 }
 
+uint64_t
+rig_now_us(void)
+{
+    return atomic_load_explicit(&now_us, memory_order_relaxed);
+}
+
+/* A stream of the tests, with the rig that counts it and a mark for its owner. */
+struct rig_stream {
+    struct upstream upstream;
+    struct rig *rig;
+    _Atomic bool is_owned;
+};
+
+static struct rig_stream *
+stream_of(struct upstream *upstream)
+{
+    return (struct rig_stream *)(void *)upstream;
+}
+
+bool
+rig_own(struct upstream *upstream)
+{
+    return !atomic_exchange(&stream_of(upstream)->is_owned, true);
+}
+
+void
+rig_disown(struct upstream *upstream)
+{
+    atomic_store(&stream_of(upstream)->is_owned, false);
+}
+
+static void
+close_stream(struct upstream *upstream)
+{
+    if (atomic_load(&stream_of(upstream)->is_owned))
+        abort();
+    atomic_fetch_sub(&stream_of(upstream)->rig->living, 1);
+    upstream_close(upstream, NULL);
+}
+
 static void
 on_evicted(void *arg, struct upstream *upstream)
 {
@@ -31,7 +71,9 @@ on_evicted(void *arg, struct upstream *upstream)
 
     atomic_fetch_add(&rig->evicted, 1);
     atomic_store(&rig->last_evicted_id, upstream->id);
-    upstream_close(upstream, NULL);
+    if (rig->on_evicted != NULL)
+        rig->on_evicted(rig->on_evicted_arg, upstream);
+    close_stream(upstream);
 }
 
 void
@@ -76,8 +118,11 @@ rig_key(const char *host)
 struct upstream *
 rig_open(struct rig *rig, struct bucket *slot)
 {
-    struct upstream *upstream = xcalloc(1, sizeof(*upstream));
+    struct rig_stream *stream = xcalloc(1, sizeof(*stream));
+    struct upstream *upstream = &stream->upstream;
 
+    stream->rig = rig;
+    atomic_fetch_add(&rig->living, 1);
     upstream->stream.fd = -1;
     upstream->bucket = slot;
     upstream->id = atomic_fetch_add(&rig->last_id, 1) + 1;
@@ -99,12 +144,12 @@ rig_close(struct rig *rig, struct upstream *upstream)
 {
     struct bucket *slot = upstream->bucket;
 
-    upstream_close(upstream, NULL);
+    close_stream(upstream);
     shelf_release(rig->shelf, slot);
 }
 
-static void
-on_granted(struct shelf_waiter *waiter)
+void
+rig_on_granted(struct shelf_waiter *waiter)
 {
     struct taker *taker = (struct taker *)(void *)waiter;
 
@@ -117,7 +162,7 @@ rig_take(struct rig *rig, struct taker *taker, const char *host, enum shelf_want
     struct pool_key key = rig_key(host);
 
     taker->waiter.want = want;
-    taker->waiter.on_granted = on_granted;
+    taker->waiter.on_granted = rig_on_granted;
     return shelf_take(rig->shelf, &key, &taker->waiter);
 }
 

@@ -16,6 +16,10 @@ struct rig {
     _Atomic unsigned evicted;
     _Atomic uint64_t last_evicted_id;
     _Atomic uint64_t last_id;
+    _Atomic unsigned living; /* streams opened and not closed */
+    /* If set, hears of each eviction, on the thread that evicts. */
+    void (*on_evicted)(void *arg, const struct upstream *upstream);
+    void *on_evicted_arg;
 };
 
 /* Without limits, but for those that the test sets and passes to rig_configure(). */
@@ -25,11 +29,19 @@ void rig_fini(struct rig *rig);
 
 /* What clock_now_us() says; starts at one second. Any thread. */
 void rig_advance_ms(unsigned ms);
+uint64_t rig_now_us(void);
 
 struct pool_key rig_key(const char *host);
 
 /* A stream without a socket, opened just now, that holds the slot. */
 struct upstream *rig_open(struct rig *rig, struct bucket *slot);
+
+/*
+ * For tests on threads: whoever has a stream owns it, and says so. False if somebody else does.
+ * What is evicted or closed must be nobody's.
+ */
+bool rig_own(struct upstream *upstream);
+void rig_disown(struct upstream *upstream);
 
 /* Back from use: given with its use counted and timed. */
 void rig_give(struct rig *rig, struct upstream *upstream);
@@ -42,6 +54,9 @@ struct taker {
     struct shelf_waiter waiter;
     _Atomic unsigned grants;
 };
+
+/* Counts a grant; a test that takes without rig_take() sets it itself. */
+void rig_on_granted(struct shelf_waiter *waiter);
 
 enum shelf_got rig_take(struct rig *rig, struct taker *taker, const char *host,
                         enum shelf_want want);
