@@ -80,14 +80,14 @@ dial_end(struct dial *dial, enum err err, struct upstream *upstream)
     on_end(&end);
 }
 
-/* Connecting says more than the rule, and that more than the name servers. */
+/* The rule's word first: what may not be reached is not described any further. */
 static enum err
 dial_reason(const struct dial *dial)
 {
-    if (dial->err != ERR_OK)
-        return dial->err;
     if (dial->refused_err != ERR_OK)
         return dial->refused_err;
+    if (dial->err != ERR_OK)
+        return dial->err;
     return dial->lookup_err != ERR_OK ? dial->lookup_err : ERR_DNS_NO_ADDRESS;
 }
 

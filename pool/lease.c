@@ -78,11 +78,12 @@ lease_hold(struct lease *lease, struct upstream *upstream)
     struct tuple_row *row = upstream->row;
     uint64_t now_us = clock_now_us();
 
-    facts->is_reused = upstream->uses > 0 || upstream->was_parked;
-    facts->idle_ms = facts->is_reused ? (unsigned)((now_us - upstream->used_us) / 1000) : 0;
-    facts->dns_ms = facts->is_reused ? 0 : upstream->dns_ms;
-    facts->connect_ms = facts->is_reused ? 0 : upstream->connect_ms;
-    if (upstream->uses > 0)
+    facts->is_reused = upstream->uses > 0;
+    facts->may_be_stale = facts->is_reused || upstream->was_parked;
+    facts->idle_ms = facts->may_be_stale ? (unsigned)((now_us - upstream->used_us) / 1000) : 0;
+    facts->dns_ms = facts->may_be_stale ? 0 : upstream->dns_ms;
+    facts->connect_ms = facts->may_be_stale ? 0 : upstream->connect_ms;
+    if (facts->is_reused)
         stat_add(&lease->lane->stats[POOL_STAT_REUSED], 1);
     facts->uses = ++upstream->uses;
     facts->id = upstream->id;

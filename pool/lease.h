@@ -40,10 +40,11 @@ struct lease_request {
 
 /* What an access log line says of a lease. */
 struct lease_facts {
-    bool is_reused; /* used or parked before: it may have gone stale meanwhile */
-    bool is_queued; /* had to wait at a cap */
-    unsigned uses;  /* exchanges on this connection, this one included */
-    uint64_t id;    /* the connection's, never used again */
+    bool is_reused;    /* it has served before */
+    bool may_be_stale; /* it was not dialed for this lease: the origin may have closed it */
+    bool is_queued;    /* had to wait at a cap */
+    unsigned uses;     /* exchanges on this connection, this one included */
+    uint64_t id;       /* the connection's, never used again */
     struct address local;
     struct address remote;
     unsigned idle_ms; /* parked before this lease; 0 if fresh */

@@ -83,8 +83,8 @@ carry_up(struct exchange *exchange, struct slice bytes)
 
         parse = body_step(body, rest, &used, &data);
         gather_body(&gather, data);
-        /* Only a reused connection can be dead already, and have to be replaced. */
-        if (exchange->is_replayable && exchange->facts.is_reused &&
+        /* Only such a connection can be dead already, and have to be replaced. */
+        if (exchange->is_replayable && exchange->facts.may_be_stale &&
             buf_append_slice(&exchange->replay, data) != ERR_OK)
             exchange->is_replayable = false;
         rest = (struct slice){rest.data + used, rest.size - used};

@@ -157,7 +157,7 @@ read_answer_head(struct exchange *exchange)
 static bool
 may_retry(const struct exchange *exchange)
 {
-    return exchange->facts.is_reused && !exchange->is_retry && !exchange->has_answer &&
+    return exchange->facts.may_be_stale && !exchange->is_retry && !exchange->has_answer &&
            exchange->received_bytes == 0 &&
            (exchange->is_replayable ||
             (!exchange->has_sent && exchange->request_body.kind == BODY_NONE));

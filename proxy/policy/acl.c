@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define HTTPS_PORT 443
+
 bool
 acl_admits(const struct config *config, const struct address *client)
 {
@@ -18,7 +20,7 @@ acl_admits(const struct config *config, const struct address *client)
 bool
 acl_allows_connect(const struct config *config, bool is_loopback_client, uint16_t port)
 {
-    if (is_loopback_client)
+    if (is_loopback_client || port == HTTPS_PORT)
         return true;
     for (size_t i = 0; i < config->connect_port_count; i++)
         if (config->connect_ports[i] == port)

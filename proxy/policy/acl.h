@@ -16,7 +16,10 @@ struct own_addresses {
 /* May this client use the proxy at all (access.clients)? Any thread. */
 bool acl_admits(const struct config *config, const struct address *client);
 
-/* May a client tunnel to this port (access.connect_ports)? Those on loopback to any. */
+/*
+ * May a client tunnel to this port? Those on loopback to any, others to 443 and those of
+ * access.connect_ports. Any thread.
+ */
 bool acl_allows_connect(const struct config *config, bool is_loopback_client, uint16_t port);
 
 /*

@@ -118,11 +118,12 @@ only_listed_ranges_are_admitted(void **state)
 static void
 strangers_tunnel_only_to_listed_ports(void **state)
 {
-    uint16_t port = 443;
+    uint16_t port = 8443;
     struct config config = {.connect_ports = &port, .connect_port_count = 1};
 
     (void)state;
     assert_true(acl_allows_connect(&config, false, 443));
+    assert_true(acl_allows_connect(&config, false, 8443));
     assert_false(acl_allows_connect(&config, false, 22));
     assert_true(acl_allows_connect(&config, true, 22));
 }
