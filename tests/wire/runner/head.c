@@ -169,7 +169,7 @@ message_expect_head(struct world *world, struct peer *peer)
     size_t size = wait_for_head(world, peer);
     const unsigned char *text = peer->in.data;
     const unsigned char *line;
-    size_t line_size;
+    size_t line_size = 0;
     size_t from = 0;
     size_t to;
     bool fits;

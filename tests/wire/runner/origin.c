@@ -19,12 +19,12 @@ address_read(struct world *world, const char *text, struct sockaddr_storage *to)
     memset(to, 0, sizeof(*to));
     if (colon != NULL && (size_t)(colon - text) < sizeof(host))
         memcpy(host, text + is_v6, (size_t)(colon - text) - 2 * is_v6);
-    if (is_v6 && inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+    if (colon != NULL && is_v6 && inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
         v6->sin6_family = AF_INET6;
         v6->sin6_port = htons((uint16_t)atoi(colon + 1));
         return sizeof(*v6);
     }
-    if (!is_v6 && inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+    if (colon != NULL && !is_v6 && inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
         v4->sin_family = AF_INET;
         v4->sin_port = htons((uint16_t)atoi(colon + 1));
         return sizeof(*v4);
@@ -54,14 +54,14 @@ origin_listen(struct world *world, struct origin *origin)
 static void
 set_variables(struct world *world, const struct origin *origin, const char *host)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_in6 address = {0}; /* or sockaddr_in, with the port in the same place */
     socklen_t size = sizeof(address);
     char name[100];
     char value[200];
     unsigned port;
 
     getsockname(origin->listener, (struct sockaddr *)&address, &size);
-    port = ntohs(((struct sockaddr_in *)&address)->sin_port); /* the same place in IPv6 */
+    port = ntohs(address.sin6_port);
     snprintf(value, sizeof(value), "%s.test:%u", origin->name, port);
     variables_set(&world->variables, origin->name, value);
     snprintf(name, sizeof(name), "%s_host", origin->name);
