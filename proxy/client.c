@@ -261,14 +261,21 @@ read_directly(struct client *client, struct slice *bytes)
     return ERR_OK;
 }
 
+/* The first bytes of the input that lie in one piece. An evbuffer may begin with an empty one. */
+static struct slice
+first_extent(struct evbuffer *input)
+{
+    const char *first = (const char *)evbuffer_pullup(input, 1);
+
+    return (struct slice){first, evbuffer_get_contiguous_space(input)};
+}
+
 enum err
 client_read(struct client *client, struct slice *bytes)
 {
-    struct evbuffer_iovec extent;
-
-    if (evbuffer_peek(bufferevent_get_input(client->bev), -1, NULL, &extent, 1) > 0) {
+    if (has_input(client)) {
         client->is_lent_from_scratch = false;
-        client->lent = (struct slice){extent.iov_base, extent.iov_len};
+        client->lent = first_extent(bufferevent_get_input(client->bev));
         *bytes = client->lent;
         return ERR_OK;
     }
