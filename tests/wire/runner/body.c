@@ -107,12 +107,9 @@ body_fits(struct world *world, const struct bytes *body)
 
     if (world_says(world, 2, "contains"))
         return body_contains(world, body);
-    if (world_says(world, 2, "bytes")) {
-        for (size_t i = 0; i < body->size; i++)
-            if (body->data[i] != message_filling(world, 4, i))
-                return false;
-        return body->size == world_number(world, world_word(world, 3));
-    }
+    if (world_says(world, 2, "bytes"))
+        return body->size == world_number(world, world_word(world, 3)) &&
+               message_count_filling(world, 4, 0, body->data, body->size) == body->size;
     if (world_says(world, 2, "empty"))
         return body->size == 0;
     world_message(world, true, &pattern);
@@ -135,4 +132,23 @@ message_expect_body(struct world *world, struct peer *peer)
         world_give_up(world);
     }
     bytes_free(&body);
+}
+
+void
+message_expect_cut(struct world *world, struct peer *peer)
+{
+    struct bytes body = {0};
+    enum fill fill = FILL_BYTES;
+    bool is_whole = peer->content == CONTENT_CHUNKED ? take_chunks(world, peer, &body)
+                                                     : take(world, peer, &body, peer->length);
+
+    bytes_free(&body);
+    while (!is_whole && fill == FILL_BYTES)
+        fill = peer_fill(world, peer, world->deadline_ms);
+    peer->content = CONTENT_NONE;
+    bytes_consume(&peer->in, peer->in.size);
+    if (is_whole)
+        world_fail(world, "%s: the body is complete", peer->name);
+    if (fill == FILL_LATE)
+        world_fail(world, "%s: the connection of the body does not end", peer->name);
 }

@@ -26,6 +26,9 @@ run_each(struct world *world, const struct statement *loop, size_t from, size_t 
 
     if (loop->word_count != 2 || loop->part_count == 0)
         world_fail(world, "each NAME, followed by | lines");
+    /* what carpool's start tells must outlive the round */
+    if (!world->is_running)
+        carpool_start(world);
     for (size_t i = 0; i < loop->part_count; i++) {
         size_t count = world->variables.count;
 

@@ -9,8 +9,16 @@
 void message_fail(struct world *world, struct peer *peer, enum fill last)
     __attribute__((noreturn));
 
-/* Byte number at of a filling: the word at index, where there is one, tells of which letter. */
-unsigned char message_filling(const struct world *world, size_t index, uint64_t at);
+/*
+ * Writes size bytes of filling, from number at on: of the letter that is the statement's word
+ * at index, where there is one, else of the pattern.
+ */
+void message_fill(const struct world *world, size_t index, uint64_t at, unsigned char *to,
+                  size_t size);
+
+/* How many of the bytes are the filling from number at on. */
+size_t message_count_filling(const struct world *world, size_t index, uint64_t at,
+                             const unsigned char *bytes, size_t size);
 
 /* What a peer must receive. Each takes the present statement's words and message. */
 
@@ -30,6 +38,9 @@ void message_expect_status(struct world *world, struct peer *peer);
  */
 void message_expect_body(struct world *world, struct peer *peer);
 
+/* The connection ends before the body behind the last head is complete. */
+void message_expect_cut(struct world *world, struct peer *peer);
+
 /* expect-bytes N [C]: raw filling, or N times the byte C. */
 void message_expect_bytes(struct world *world, struct peer *peer);
 void message_send_bytes(struct world *world, struct peer *peer);
@@ -43,5 +54,8 @@ void message_expect_gone(struct world *world, struct peer *peer);
 
 /* expect-nothing TIME: for so long neither a byte nor the end. */
 void message_expect_nothing(struct world *world, struct peer *peer);
+
+/* Not all that was to be sent could be: the other side stopped reading. */
+void message_expect_blocked(struct world *world, struct peer *peer);
 
 #endif

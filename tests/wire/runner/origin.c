@@ -17,14 +17,15 @@ address_read(struct world *world, const char *text, struct sockaddr_storage *to)
     bool is_v6 = text[0] == '[';
 
     memset(to, 0, sizeof(*to));
-    if (colon != NULL && (size_t)(colon - text) < sizeof(host))
-        memcpy(host, text + is_v6, (size_t)(colon - text) - 2 * is_v6);
-    if (colon != NULL && is_v6 && inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+    if (colon == NULL || colon - text < 3 || (size_t)(colon - text) >= sizeof(host))
+        world_fail(world, "%s is not an address with its port", text);
+    memcpy(host, text + is_v6, (size_t)(colon - text) - 2 * is_v6);
+    if (is_v6 && inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
         v6->sin6_family = AF_INET6;
         v6->sin6_port = htons((uint16_t)atoi(colon + 1));
         return sizeof(*v6);
     }
-    if (colon != NULL && !is_v6 && inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+    if (!is_v6 && inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
         v4->sin_family = AF_INET;
         v4->sin_port = htons((uint16_t)atoi(colon + 1));
         return sizeof(*v4);
@@ -54,7 +55,7 @@ origin_listen(struct world *world, struct origin *origin)
 static void
 set_variables(struct world *world, const struct origin *origin, const char *host)
 {
-    struct sockaddr_in6 address = {0}; /* or sockaddr_in, with the port in the same place */
+    struct sockaddr_in6 address = {0}; /* its port is in the same place in IPv4 */
     socklen_t size = sizeof(address);
     char name[100];
     char value[200];

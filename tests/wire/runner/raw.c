@@ -78,12 +78,33 @@ message_expect(struct world *world, struct peer *peer)
     pattern_free(&pattern);
 }
 
-unsigned char
-message_filling(const struct world *world, size_t index, uint64_t at)
+void
+message_fill(const struct world *world, size_t index, uint64_t at, unsigned char *to,
+             size_t size)
 {
     if (index < world->now->word_count)
-        return (unsigned char)world->now->words[index][0];
-    return bytes_filling(at);
+        memset(to, world->now->words[index][0], size);
+    else
+        bytes_fill(to, at, size);
+}
+
+size_t
+message_count_filling(const struct world *world, size_t index, uint64_t at,
+                      const unsigned char *bytes, size_t size)
+{
+    unsigned char wanted[4096];
+    size_t count = 0;
+
+    while (count < size) {
+        size_t part = size - count < sizeof(wanted) ? size - count : sizeof(wanted);
+
+        message_fill(world, index, at + count, wanted, part);
+        for (size_t i = 0; memcmp(bytes + count, wanted, part) != 0; i++)
+            if (bytes[count + i] != wanted[i])
+                return count + i;
+        count += part;
+    }
+    return count;
 }
 
 void
@@ -94,8 +115,7 @@ message_send_bytes(struct world *world, struct peer *peer)
 
     if (bytes == NULL)
         abort();
-    for (uint64_t i = 0; i < count; i++)
-        bytes[i] = message_filling(world, 3, i);
+    message_fill(world, 3, 0, bytes, count);
     peer_queue(peer, bytes, count);
     free(bytes);
 }
@@ -107,17 +127,16 @@ message_expect_bytes(struct world *world, struct peer *peer)
 
     for (uint64_t at = 0; at < count;) {
         enum fill fill = FILL_BYTES;
-        size_t used = 0;
+        size_t part;
+        size_t fitting;
 
         if (peer->in.size == 0)
             fill = peer_fill(world, peer, world->deadline_ms);
-        while (used < peer->in.size && at < count &&
-               peer->in.data[used] == message_filling(world, 3, at)) {
-            used++;
-            at++;
-        }
-        bytes_consume(&peer->in, used);
-        if (fill != FILL_BYTES || (peer->in.size > 0 && at < count)) {
+        part = peer->in.size < count - at ? peer->in.size : count - at;
+        fitting = message_count_filling(world, 3, at, peer->in.data, part);
+        at += fitting;
+        bytes_consume(&peer->in, fitting);
+        if (fill != FILL_BYTES || fitting < part) {
             world_complain(world, "%s: byte %llu of %llu is not as expected", peer->name,
                            (unsigned long long)at, (unsigned long long)count);
             message_fail(world, peer, fill);
@@ -168,4 +187,11 @@ message_expect_nothing(struct world *world, struct peer *peer)
         return;
     world_complain(world, "%s: something came", peer->name);
     message_fail(world, peer, fill);
+}
+
+void
+message_expect_blocked(struct world *world, struct peer *peer)
+{
+    if (!peer_has_queued(peer))
+        world_fail(world, "%s: the other side took all bytes", peer->name);
 }

@@ -49,13 +49,23 @@ bytes_free(struct bytes *bytes)
     *bytes = (struct bytes){0};
 }
 
-unsigned char
-bytes_filling(uint64_t at)
+void
+bytes_fill(unsigned char *to, uint64_t at, size_t size)
 {
-    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                                  "0123456789abcdefghijklmnopqrstuvwxyz";
 
-    /* each row starts one letter later, so that a lost or doubled row is seen */
-    return (unsigned char)letters[(at + at / 36 + at / 1296) % 36];
+    while (size > 0) {
+        /* each row starts one letter later, so that a lost or doubled row is seen */
+        uint64_t row = at / 36;
+        size_t column = at % 36;
+        size_t part = 36 - column < size ? 36 - column : size;
+
+        memcpy(to, letters + (row + row / 36) % 36 + column, part);
+        to += part;
+        at += part;
+        size -= part;
+    }
 }
 
 static void
