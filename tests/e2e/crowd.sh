@@ -6,7 +6,7 @@ clients=${1:-1000}
 [ -x "$TOOLS/crowd" ] || give_up "$TOOLS/crowd is missing: script/build makes it"
 
 origin_start
-carpool_start
+carpool_start --set pool.max_per_host=64
 
 crowd() {
   local result
@@ -33,7 +33,7 @@ next_is_served() {
 
 claim "$clients clients at once are answered, each with what it asked for" accepted_by crowd 1
 note "upstream connections for $clients clients at once" "$accepted"
-claim "over no more connections than pool.max_per_host allows" at_most "$accepted" 64
+claim "over no more connections than pool.max_per_host allows, which is 64" at_most "$accepted" 64
 claim "so they are when they come again, on the same connections to carpool" accepted_by crowd 5
 claim "as many ask and hang up" abandoned
 claim "the next client is served" next_is_served

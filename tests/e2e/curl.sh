@@ -82,7 +82,7 @@ pipelined_in_order() {
   answer=$(timeout 20 cat <&"$socket" | tr -d '\r')
   exec {socket}<&-
   echo "$answer"
-  equal "$(grep -c '^HTTP/1.1 200' <<<"$answer")" 4 &&
+  equal "$(grep -o 'HTTP/1.1 200' <<<"$answer" | wc -l)" 4 &&
     equal "$(grep -o '/echo/[0-9]' <<<"$answer" | tr '\n' ' ')" '/echo/1 /echo/2 /echo/3 /echo/4 '
 }
 
@@ -95,7 +95,7 @@ early_bytes_of_a_tunnel() {
   answer=$(timeout 20 cat <&"$socket" | tr -d '\r')
   exec {socket}<&-
   echo "$answer"
-  equal "$(grep -c '^HTTP/1.[01] 200' <<<"$answer")" 2 && contains "$answer" /echo/early
+  equal "$(grep -o 'HTTP/1.[01] 200' <<<"$answer" | wc -l)" 2 && contains "$answer" /echo/early
 }
 
 # A port where nobody listens: found free a moment ago and below the ephemeral range.

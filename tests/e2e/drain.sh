@@ -13,9 +13,9 @@ clients=()
 downloads_run() {
   local i
   for i in $(seq 10); do
-    via -f -o "$work/down.$i" "$origin/slow/file" &
+    via -f -o "$work/down.$i" "$origin/slow/file" 2>>"$work/curl.log" &
     clients+=("$!")
-    via -f -o "$work/tunnel.$i" --cacert "$origin_ca" "$origin_tls/slow/file" &
+    via -f -o "$work/tunnel.$i" --cacert "$origin_ca" "$origin_tls/slow/file" 2>>"$work/curl.log" &
     clients+=("$!")
   done
   children+=("${clients[@]}")

@@ -64,14 +64,16 @@ is_gone() {
 
 # claim TEXT COMMAND…
 claim() {
-  local text=$1
+  local text=$1 status
   shift
   claims=$((claims + 1))
-  if "$@" >"$work/evidence" 2>&1; then
+  "$@" >"$work/evidence" 2>&1
+  status=$?
+  if [ "$status" -eq 0 ]; then
     echo "ok - $text"
     return 0
   fi
-  echo "not ok - $text"
+  echo "not ok - $text (status $status)"
   sed 's/^/#   /' "$work/evidence" | head -n 60
   broken=$((broken + 1))
   return 1
@@ -312,7 +314,8 @@ origin_config() {
     listens+="listen $address:$port; "
   done
   sed -e "s|@LISTENS@|$listens|" -e "s|@TLS@|127.0.0.1:$((port + 1))|" \
-    -e "s|@STATUS@|127.0.0.1:$((port + 2))|" -e "s|@USER@|$(origin_user)|" "$here/origin.conf"
+    -e "s|@STATUS@|127.0.0.1:$((port + 2))|" -e "s|@USER@|$(origin_user)|" \
+    -e "s|@PADDING@|$(printf '%1000s' '')|" "$here/origin.conf"
 }
 
 # Workers of an nginx started by root would become nobody, who may not write here.
