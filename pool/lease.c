@@ -183,16 +183,18 @@ lease_queue(struct lease *lease)
 static void
 lease_seek(struct lease *lease)
 {
+    struct shelf_gift got;
+
     for (;;) {
         lease->waiter.has_slot = lease->slot != NULL || lease->dial != NULL;
-        switch (shelf_take(lease->lane->pool->shelf, &lease->key, &lease->waiter)) {
+        switch (shelf_take(lease->lane->pool->shelf, &lease->key, &lease->waiter, &got)) {
         case SHELF_GOT_STREAM:
-            if (lease_try(lease, lease->waiter.stream))
+            if (lease_try(lease, got.stream))
                 return;
             continue;
         case SHELF_GOT_SLOT:
-            if (lease->waiter.slot != NULL)
-                lease->slot = lease->waiter.slot;
+            if (got.slot != NULL)
+                lease->slot = got.slot;
             event_del(&lease->queue_timer);
             if (lease->dial == NULL)
                 lease_dial(lease);
@@ -224,10 +226,10 @@ lease_return(struct lease *lease)
 {
     struct shelf *shelf = lease->lane->pool->shelf;
 
-    if (lease->waiter.stream != NULL)
-        shelf_give(shelf, lease->waiter.stream);
+    if (lease->waiter.gift.stream != NULL)
+        shelf_give(shelf, lease->waiter.gift.stream);
     else
-        shelf_release(shelf, lease->waiter.slot);
+        shelf_release(shelf, lease->waiter.gift.slot);
     lease_free(lease);
 }
 
@@ -235,7 +237,7 @@ static void
 on_mail(struct mail *mail)
 {
     struct lease *lease = (struct lease *)(void *)((char *)mail - offsetof(struct lease, mail));
-    struct upstream *stream = lease->waiter.stream;
+    struct upstream *stream = lease->waiter.gift.stream;
 
     if (lease->is_cancelled) {
         lease_return(lease);
@@ -243,7 +245,7 @@ on_mail(struct mail *mail)
     }
     lease->is_inside = true;
     if (stream == NULL)
-        lease->slot = lease->waiter.slot;
+        lease->slot = lease->waiter.gift.slot;
     if (stream == NULL || !lease_try(lease, stream))
         lease_seek(lease);
     lease->is_inside = false;

@@ -91,8 +91,7 @@ grant(struct shelf *shelf, struct shelf_waiter *waiter, struct upstream *stream,
 {
     unwait(shelf, waiter);
     waiter->state = WAITER_GRANTED;
-    waiter->stream = stream;
-    waiter->slot = slot;
+    waiter->gift = (struct shelf_gift){stream, slot};
 }
 
 static void
@@ -245,21 +244,21 @@ take_slot(struct shelf *shelf, struct bucket *bucket, struct upstream **evicted)
     return bucket;
 }
 
-/* Under the lock. */
+/* Under the lock. Once the waiter is on a list, its gift is others' to write: hence got. */
 static enum shelf_got
 take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *waiter,
-            struct upstream **evicted)
+            struct shelf_gift *got, struct upstream **evicted)
 {
-    waiter->stream = bucket_pick(bucket, waiter->want, fresh_us(shelf), clock_now_us());
-    if (waiter->stream != NULL) {
-        bucket_unpark(waiter->stream);
+    got->stream = bucket_pick(bucket, waiter->want, fresh_us(shelf), clock_now_us());
+    if (got->stream != NULL) {
+        bucket_unpark(got->stream);
         return SHELF_GOT_STREAM;
     }
     if (waiter->turn == 0)
         waiter->turn = atomic_fetch_add(&shelf->last_turn, 1) + 1;
     if (!waiter->has_slot && TAILQ_EMPTY(&bucket->queued))
-        waiter->slot = take_slot(shelf, bucket, evicted);
-    if (waiter->has_slot || waiter->slot != NULL) {
+        got->slot = take_slot(shelf, bucket, evicted);
+    if (waiter->has_slot || got->slot != NULL) {
         bucket_wait(bucket, waiter, WAITER_JOINED);
         return SHELF_GOT_SLOT;
     }
@@ -270,22 +269,25 @@ take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *wai
 }
 
 enum shelf_got
-shelf_take(struct shelf *shelf, const struct pool_key *key, struct shelf_waiter *waiter)
+shelf_take(struct shelf *shelf, const struct pool_key *key, struct shelf_waiter *waiter,
+           struct shelf_gift *got)
 {
     struct shard *shard = shard_of(shelf, key);
     struct upstream *evicted = NULL;
-    enum shelf_got got;
+    enum shelf_got result;
 
-    waiter->slot = NULL;
+    *got = (struct shelf_gift){NULL, NULL};
     pthread_mutex_lock(&shard->lock);
-    got = take_locked(shelf, bucket_obtain(shard, key), waiter, &evicted);
+    result = take_locked(shelf, bucket_obtain(shard, key), waiter, got, &evicted);
     pthread_mutex_unlock(&shard->lock);
     if (evicted != NULL)
         evict(shelf, evicted);
-    if (got != SHELF_GOT_QUEUE)
-        return got;
-    if (shelf_feed(shelf, waiter))
+    if (result != SHELF_GOT_QUEUE)
+        return result;
+    if (shelf_feed(shelf, waiter)) {
+        got->slot = waiter->bucket;
         return SHELF_GOT_SLOT;
+    }
     if (atomic_load(&shelf->waiting) > limit_of(&shelf->limits->max_waiting) &&
         shelf_leave(shelf, waiter))
         return SHELF_GOT_FULL;

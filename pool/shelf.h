@@ -38,6 +38,12 @@ enum waiter_state {
     WAITER_GRANTED, /* unlinked, on_granted called or about to be */
 };
 
+/* One of the two, owned by whoever gets it. */
+struct shelf_gift {
+    struct upstream *stream;
+    struct bucket *slot;
+};
+
 /*
  * One checkout, embedded in its lease. want, on_granted and has_slot are the lease's to set;
  * the rest is the shelf's.
@@ -54,14 +60,13 @@ struct shelf_waiter {
     struct bucket *bucket;
     TAILQ_ENTRY(shelf_waiter) entry;
 
-    /* What it was given: one of these, owned by the lease from then on. */
-    struct upstream *stream;
-    struct bucket *slot;
+    /* What it was granted. Others write it as soon as the waiter is on a list. */
+    struct shelf_gift gift;
 };
 
 enum shelf_got {
-    SHELF_GOT_STREAM, /* waiter->stream: to be probed, as nobody looked at it since it parked */
-    SHELF_GOT_SLOT,   /* waiter->slot (NULL if it has one): dial; the waiter is JOINED */
+    SHELF_GOT_STREAM, /* got->stream: to be probed, as nobody looked at it since it parked */
+    SHELF_GOT_SLOT,   /* got->slot (NULL if it has one): dial; the waiter is JOINED */
     SHELF_GOT_QUEUE,  /* at a cap: the waiter is QUEUED */
     SHELF_GOT_FULL,   /* at a cap, and too many wait */
 };
@@ -78,7 +83,7 @@ void shelf_free(struct shelf *shelf);
 
 /* The newest parked stream that the waiter may have, else a slot, else a place in the queue. */
 enum shelf_got shelf_take(struct shelf *shelf, const struct pool_key *key,
-                          struct shelf_waiter *waiter);
+                          struct shelf_waiter *waiter, struct shelf_gift *got);
 
 /*
  * Puts a live stream where any worker can take it: to the oldest waiter that may have it, else

@@ -42,12 +42,25 @@ __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
     return __real_connect(fd, address, size);
 }
 
+/* Real time, and what a test adds to it. */
+static uint64_t added_us;
+
+uint64_t __real_clock_now_us(void);
+uint64_t __wrap_clock_now_us(void);
+
+uint64_t
+__wrap_clock_now_us(void)
+{
+    return __real_clock_now_us() + added_us;
+}
+
 static int
 setup(void **state)
 {
     struct bench *bench = malloc(sizeof(*bench));
 
     connect_errno = 0;
+    added_us = 0;
     bench_init(bench);
     *state = bench;
     return 0;
@@ -250,13 +263,19 @@ next_address_is_tried_at_once_when_one_refuses(void **state)
     struct bench *bench = *state;
     struct guest guest = {0};
     int good = origin_open("127.0.0.3", 0, 8);
-    uint64_t start_ms = clock_now_ms();
+    bool was_quick = false;
 
     bench_host(bench, "127.0.0.2", "two.test");
     bench_host(bench, "127.0.0.3", "two.test");
-    guest_hold(bench, &guest, "two.test", origin_port(good));
-    assert_true(clock_now_ms() - start_ms < 240);
-    lease_discard(&guest.lease);
+    /* By its time it would never take less than 250 ms; a busy machine may once be slow. */
+    for (int i = 0; i < 5 && !was_quick; i++) {
+        uint64_t start_ms = clock_now_ms();
+
+        guest_hold(bench, &guest, "two.test", origin_port(good));
+        was_quick = clock_now_ms() - start_ms < 200;
+        lease_discard(&guest.lease);
+    }
+    assert_true(was_quick);
     close(good);
 }
 
@@ -524,6 +543,94 @@ announced_end_of_uses_is_obeyed(void **state)
 
     guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
     lease_park(&guest.lease, &terms);
+    nothing_is_open(bench);
+    close(origin);
+}
+
+/* Parks a new connection under these terms and says whether it is used again after so long. */
+static bool
+is_used_after(struct bench *bench, int origin, const struct park_terms *terms,
+              enum lease_want want, unsigned ms)
+{
+    struct guest guest = {0};
+    bool is_reused;
+
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    lease_park(&guest.lease, terms);
+    added_us += (uint64_t)ms * 1000;
+    guest_ask(bench, &guest, "127.0.0.1", origin_port(origin), want);
+    guest_wait(&guest);
+    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
+    is_reused = lease_facts(guest.lease)->is_reused;
+    assert_true(!is_reused || lease_facts(guest.lease)->idle_ms >= ms);
+    lease_discard(&guest.lease);
+    pool_clear(bench->pool);
+    return is_reused;
+}
+
+static void
+announced_timeout_retires_a_connection_before_its_origin(void **state)
+{
+    struct bench *bench = *state;
+    const struct park_terms five = {.idle_timeout_ms = 5000};
+    const struct park_terms one = {.idle_timeout_ms = 1000};
+    int origin = origin_open("127.0.0.1", 0, 32);
+
+    assert_true(is_used_after(bench, origin, &five, LEASE_ANY, 3000));
+    assert_false(is_used_after(bench, origin, &five, LEASE_ANY, 4000));
+    assert_false(is_used_after(bench, origin, &one, LEASE_ANY, 500));
+    close(origin);
+}
+
+static void
+longer_announced_timeout_does_not_lengthen_ours(void **state)
+{
+    struct bench *bench = *state;
+    const struct park_terms long_one = {.idle_timeout_ms = 600000};
+    int origin = origin_open("127.0.0.1", 0, 32);
+
+    assert_false(is_used_after(bench, origin, &long_one, LEASE_ANY, 60000));
+    close(origin);
+}
+
+static void
+unsafe_request_takes_only_what_was_just_used(void **state)
+{
+    struct bench *bench = *state;
+    const struct park_terms terms = {0};
+    int origin = origin_open("127.0.0.1", 0, 32);
+
+    /* fresh_for_unsafe_ms is 1000 here. */
+    assert_true(is_used_after(bench, origin, &terms, LEASE_YOUNG, 500));
+    assert_false(is_used_after(bench, origin, &terms, LEASE_YOUNG, 1001));
+    close(origin);
+}
+
+static void
+retry_never_takes_a_parked_connection(void **state)
+{
+    struct bench *bench = *state;
+    const struct park_terms terms = {0};
+    int origin = origin_open("127.0.0.1", 0, 32);
+
+    assert_false(is_used_after(bench, origin, &terms, LEASE_FRESH, 0));
+    close(origin);
+}
+
+static void
+connection_used_often_enough_is_closed(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    bench->settings.max_uses = 2;
+    pool_configure(bench->pool, &bench->settings);
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    guest_park(&guest);
+    assert_int_equal(bench_gauges(bench).parked, 1);
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    guest_park(&guest);
     nothing_is_open(bench);
     close(origin);
 }
@@ -838,6 +945,11 @@ main(int count, char **arguments)
         TEST(dead_parked_connection_is_replaced),
         TEST(connection_with_unread_bytes_is_not_parked),
         TEST(announced_end_of_uses_is_obeyed),
+        TEST(announced_timeout_retires_a_connection_before_its_origin),
+        TEST(longer_announced_timeout_does_not_lengthen_ours),
+        TEST(unsafe_request_takes_only_what_was_just_used),
+        TEST(retry_never_takes_a_parked_connection),
+        TEST(connection_used_often_enough_is_closed),
         TEST(rule_holds_for_parked_connections_too),
         TEST(rule_holds_for_granted_connections_too),
         TEST(returned_connection_is_granted_to_who_waits),

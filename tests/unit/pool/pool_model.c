@@ -155,7 +155,7 @@ expect_grants(struct crowd *crowd)
     for (size_t i = 0; i < model->grant_count; i++) {
         const struct model_grant *grant = &model->grants[i];
         const struct client *client = &crowd->clients[grant->client];
-        const struct upstream *stream = client->taker.waiter.stream;
+        const struct upstream *stream = client->taker.waiter.gift.stream;
 
         is_granted[grant->client] = true;
         expect(crowd, client->taker.grants == client->seen_grants + 1, "no grant came");
@@ -202,25 +202,26 @@ do_take(struct crowd *crowd, struct client *client, bool has_slot)
 {
     struct pool_key key = key_of(client->key);
     struct shelf_waiter *waiter = &client->taker.waiter;
-    enum shelf_got got;
+    struct shelf_gift *got = &client->taker.got;
+    enum shelf_got result;
 
     begin(crowd, "take");
     waiter->has_slot = has_slot;
-    got = shelf_take(crowd->rig->shelf, &key, waiter);
-    if (got == SHELF_GOT_STREAM)
-        own(crowd, waiter->stream);
+    result = shelf_take(crowd->rig->shelf, &key, waiter, got);
+    if (result == SHELF_GOT_STREAM)
+        own(crowd, got->stream);
     if (crowd->model != NULL) {
         uint64_t stream = 0;
 
         expect(crowd,
-               got == model_take(crowd->model, client->index, client->key, waiter->want,
-                                 has_slot, &stream),
+               result == model_take(crowd->model, client->index, client->key, waiter->want,
+                                    has_slot, &stream),
                "another answer");
-        expect(crowd, got != SHELF_GOT_STREAM || waiter->stream->id == stream,
+        expect(crowd, result != SHELF_GOT_STREAM || got->stream->id == stream,
                "another stream");
         expect_same(crowd);
     }
-    return got;
+    return result;
 }
 
 static void
@@ -327,13 +328,13 @@ seek(struct crowd *crowd, struct client *client, struct bucket *slot)
     client->place = PLACE_WAITS;
     switch (do_take(crowd, client, has_slot)) {
     case SHELF_GOT_STREAM:
-        hold(crowd, client, client->taker.waiter.stream);
+        hold(crowd, client, client->taker.got.stream);
         if (slot != NULL)
             do_release(crowd, slot, client->key);
         break;
     case SHELF_GOT_SLOT:
         if (!has_slot)
-            slot = client->taker.waiter.slot;
+            slot = client->taker.got.slot;
         if (slot != NULL)
             client->dial = slot;
         break;
@@ -415,8 +416,8 @@ cancel(struct crowd *crowd, struct client *client)
 static void
 read_grant(struct crowd *crowd, struct client *client)
 {
-    struct upstream *stream = client->taker.waiter.stream;
-    struct bucket *slot = client->taker.waiter.slot;
+    struct upstream *stream = client->taker.waiter.gift.stream;
+    struct bucket *slot = client->taker.waiter.gift.slot;
 
     client->seen_grants++;
     if (stream != NULL)

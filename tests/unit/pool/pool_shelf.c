@@ -49,8 +49,8 @@ taken_id(struct rig *rig, const char *host)
     uint64_t id;
 
     assert_int_equal(rig_take(rig, &taker, host, SHELF_ANY), SHELF_GOT_STREAM);
-    id = taker.waiter.stream->id;
-    rig_close(rig, taker.waiter.stream);
+    id = taker.got.stream->id;
+    rig_close(rig, taker.got.stream);
     return id;
 }
 
@@ -58,10 +58,10 @@ taken_id(struct rig *rig, const char *host)
 static void
 drop_gift(struct rig *rig, struct taker *taker)
 {
-    if (taker->waiter.stream != NULL)
-        rig_close(rig, taker->waiter.stream);
+    if (taker->waiter.gift.stream != NULL)
+        rig_close(rig, taker->waiter.gift.stream);
     else
-        shelf_release(rig->shelf, taker->waiter.slot);
+        shelf_release(rig->shelf, taker->waiter.gift.slot);
 }
 
 /* Leaves a dial of the taker's own and releases its slot. */
@@ -69,7 +69,7 @@ static void
 drop_dial(struct rig *rig, struct taker *taker)
 {
     assert_true(shelf_leave(rig->shelf, &taker->waiter));
-    shelf_release(rig->shelf, taker->waiter.slot);
+    shelf_release(rig->shelf, taker->got.slot);
 }
 
 static void
@@ -120,7 +120,7 @@ keys_with_equal_hashes_never_mix(void **state)
 
     rig_park(rig, "a.test");
     other.hash = rig_key("a.test").hash;
-    assert_int_equal(shelf_take(rig->shelf, &other, &taker.waiter), SHELF_GOT_SLOT);
+    assert_int_equal(shelf_take(rig->shelf, &other, &taker.waiter, &taker.got), SHELF_GOT_SLOT);
     drop_dial(rig, &taker);
     taken_id(rig, "a.test");
 }
@@ -141,11 +141,11 @@ returned_stream_goes_to_the_oldest_waiter(void **state)
     assert_int_equal(counts_of(rig).waiting, 2);
     rig_give(rig, stream);
     assert_int_equal(first.grants, 1);
-    assert_ptr_equal(first.waiter.stream, stream);
+    assert_ptr_equal(first.waiter.gift.stream, stream);
     assert_int_equal(second.grants, 0);
     assert_int_equal(counts_of(rig).parked, 0);
-    rig_give(rig, first.waiter.stream);
-    assert_ptr_equal(second.waiter.stream, stream);
+    rig_give(rig, first.waiter.gift.stream);
+    assert_ptr_equal(second.waiter.gift.stream, stream);
     drop_gift(rig, &second);
 }
 
@@ -162,8 +162,8 @@ closed_stream_hands_its_slot_to_the_oldest_waiter(void **state)
     rig_take(rig, &first, "a.test", SHELF_ANY);
     rig_close(rig, stream);
     assert_int_equal(first.grants, 1);
-    assert_null(first.waiter.stream);
-    assert_non_null(first.waiter.slot);
+    assert_null(first.waiter.gift.stream);
+    assert_non_null(first.waiter.gift.slot);
     assert_int_equal(counts_of(rig).open, 1);
     drop_gift(rig, &first);
 }
@@ -198,15 +198,30 @@ returned_stream_is_used_before_the_dialed_one(void **state)
 
     rig_take(rig, &dialing, "a.test", SHELF_ANY);
     rig_give(rig, stream);
-    assert_ptr_equal(dialing.waiter.stream, stream);
+    assert_ptr_equal(dialing.waiter.gift.stream, stream);
     /* Its dial arrives: it is too late to leave, and the connection is parked. */
     assert_false(shelf_leave(rig->shelf, &dialing.waiter));
-    stream = rig_open(rig, stream->bucket);
+    stream = rig_open(rig, dialing.got.slot);
     dialed_id = stream->id;
     shelf_give(rig->shelf, stream);
     assert_int_equal(counts_of(rig).parked, 1);
     drop_gift(rig, &dialing);
     assert_true(taken_id(rig, "a.test") == dialed_id);
+}
+
+static void
+grant_leaves_alone_what_take_returned(void **state)
+{
+    struct rig *rig = *state;
+    struct upstream *stream = rig_dial(rig, "a.test");
+    struct taker dialing = {0};
+
+    /* On another thread this may come before the taker has looked at its slot. */
+    assert_int_equal(rig_take(rig, &dialing, "a.test", SHELF_ANY), SHELF_GOT_SLOT);
+    rig_give(rig, stream);
+    assert_non_null(dialing.got.slot);
+    shelf_release(rig->shelf, dialing.got.slot);
+    drop_gift(rig, &dialing);
 }
 
 static void
@@ -270,11 +285,11 @@ one_who_must_wait_again_keeps_its_turn(void **state)
     rig_take(rig, &second, "a.test", SHELF_ANY);
     rig_give(rig, stream);
     /* The gift was dead: its slot goes to the second, who dials. */
-    rig_close(rig, first.waiter.stream);
+    rig_close(rig, first.waiter.gift.stream);
     assert_int_equal(second.grants, 1);
     rig_take(rig, &third, "a.test", SHELF_ANY);
     assert_int_equal(rig_take(rig, &first, "a.test", SHELF_ANY), SHELF_GOT_QUEUE);
-    rig_give(rig, rig_open(rig, second.waiter.slot));
+    rig_give(rig, rig_open(rig, second.waiter.gift.slot));
     assert_int_equal(first.grants, 2);
     assert_int_equal(third.grants, 0);
     assert_true(shelf_leave(rig->shelf, &third.waiter));
@@ -311,7 +326,7 @@ cancelled_grant_can_be_given_back(void **state)
     rig_take(rig, &first, "a.test", SHELF_ANY);
     rig_give(rig, stream);
     assert_false(shelf_leave(rig->shelf, &first.waiter));
-    shelf_give(rig->shelf, first.waiter.stream);
+    shelf_give(rig->shelf, first.waiter.gift.stream);
     assert_int_equal(counts_of(rig).parked, 1);
 }
 
@@ -343,7 +358,7 @@ young_takes_what_was_used_a_moment_ago(void **state)
     rig_park(rig, "a.test");
     rig_advance_ms(500);
     assert_int_equal(rig_take(rig, &taker, "a.test", SHELF_YOUNG), SHELF_GOT_STREAM);
-    drop_gift(rig, &taker);
+    rig_close(rig, taker.got.stream);
 }
 
 static void
@@ -393,7 +408,7 @@ waiting_fresh_gets_the_slot_of_a_returned_stream(void **state)
     assert_int_equal(rig_take(rig, &taker, "a.test", SHELF_FRESH), SHELF_GOT_QUEUE);
     rig_give(rig, stream);
     assert_int_equal(taker.grants, 1);
-    assert_null(taker.waiter.stream);
+    assert_null(taker.waiter.gift.stream);
     assert_int_equal(rig->evicted, 1);
     drop_gift(rig, &taker);
 }
@@ -410,7 +425,7 @@ waiting_young_takes_a_just_returned_stream(void **state)
     stream = rig_dial(rig, "a.test");
     assert_int_equal(rig_take(rig, &taker, "a.test", SHELF_YOUNG), SHELF_GOT_QUEUE);
     rig_give(rig, stream);
-    assert_ptr_equal(taker.waiter.stream, stream);
+    assert_ptr_equal(taker.waiter.gift.stream, stream);
     drop_gift(rig, &taker);
 }
 
@@ -426,7 +441,7 @@ waiting_fresh_takes_a_connection_that_nobody_used(void **state)
     stream = rig_dial(rig, "a.test");
     rig_take(rig, &taker, "a.test", SHELF_FRESH);
     shelf_give(rig->shelf, stream);
-    assert_ptr_equal(taker.waiter.stream, stream);
+    assert_ptr_equal(taker.waiter.gift.stream, stream);
     drop_gift(rig, &taker);
 }
 
@@ -510,7 +525,7 @@ waiter_at_the_total_cap_is_served_by_any_freed_slot(void **state)
     assert_int_equal(rig_take(rig, &taker, "b.test", SHELF_ANY), SHELF_GOT_QUEUE);
     rig_close(rig, stream);
     assert_int_equal(taker.grants, 1);
-    assert_non_null(taker.waiter.slot);
+    assert_non_null(taker.waiter.gift.slot);
     assert_int_equal(counts_of(rig).open, 1);
     drop_gift(rig, &taker);
 }
@@ -528,7 +543,7 @@ waiter_at_the_total_cap_is_served_by_evicting_what_parks(void **state)
     rig_take(rig, &taker, "b.test", SHELF_ANY);
     rig_give(rig, stream);
     assert_int_equal(taker.grants, 1);
-    assert_non_null(taker.waiter.slot);
+    assert_non_null(taker.waiter.gift.slot);
     assert_int_equal(rig->evicted, 1);
     drop_gift(rig, &taker);
 }
@@ -613,7 +628,7 @@ unused_stream_returns_to_its_place_by_age(void **state)
     rig_advance_ms(5);
     newest = rig_park(rig, "a.test");
     /* The taker's rules refused it: it goes back as old as it is. */
-    shelf_give(rig->shelf, taker.waiter.stream);
+    shelf_give(rig->shelf, taker.got.stream);
     assert_true(taken_id(rig, "a.test") == newest);
 }
 
@@ -695,6 +710,7 @@ main(void)
         TEST(closed_stream_hands_its_slot_to_the_oldest_waiter),
         TEST(slot_goes_past_those_who_dial_already),
         TEST(returned_stream_is_used_before_the_dialed_one),
+        TEST(grant_leaves_alone_what_take_returned),
         TEST(failed_dial_frees_its_slot_for_one_waiter_only),
         TEST(newcomer_does_not_overtake_the_queue),
         TEST(one_who_must_wait_again_keeps_its_turn),

@@ -163,7 +163,7 @@ rig_take(struct rig *rig, struct taker *taker, const char *host, enum shelf_want
 
     taker->waiter.want = want;
     taker->waiter.on_granted = rig_on_granted;
-    return shelf_take(rig->shelf, &key, &taker->waiter);
+    return shelf_take(rig->shelf, &key, &taker->waiter, &taker->got);
 }
 
 struct upstream *
@@ -174,7 +174,7 @@ rig_dial(struct rig *rig, const char *host)
     if (rig_take(rig, &taker, host, SHELF_SLOT) != SHELF_GOT_SLOT ||
         !shelf_leave(rig->shelf, &taker.waiter))
         abort();
-    return rig_open(rig, taker.waiter.slot);
+    return rig_open(rig, taker.got.slot);
 }
 
 uint64_t

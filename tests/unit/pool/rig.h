@@ -52,6 +52,7 @@ void rig_close(struct rig *rig, struct upstream *upstream);
 /* One checkout of a test's own, and what it heard. */
 struct taker {
     struct shelf_waiter waiter;
+    struct shelf_gift got; /* by the take itself */
     _Atomic unsigned grants;
 };
 

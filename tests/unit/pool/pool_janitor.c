@@ -1,0 +1,279 @@
+/*
+ * What the sweep closes and what it leaves alone: socketpairs, a clock that the test moves, and
+ * a poll() in which things can happen.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "pool/lane.h"
+#include "tests/unit/pool/rig.h"
+
+struct yard {
+    struct pool_settings settings;
+    struct pool *pool;
+    unsigned opened;
+    /* What happens while the janitor polls. */
+    bool polls_readable;
+    struct taker *polls_take;
+};
+
+static struct yard *yard_of_poll;
+
+int __real_poll(struct pollfd *polls, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *polls, nfds_t count, int timeout_ms);
+
+static void
+take(struct yard *yard, struct taker *taker)
+{
+    struct pool_key key = rig_key("a.test");
+
+    taker->waiter.want = SHELF_ANY;
+    taker->waiter.on_granted = rig_on_granted;
+    assert_int_equal(shelf_take(yard->pool->shelf, &key, &taker->waiter, &taker->got),
+                     SHELF_GOT_STREAM);
+}
+
+int
+__wrap_poll(struct pollfd *polls, nfds_t count, int timeout_ms)
+{
+    struct yard *yard = yard_of_poll;
+    int ready = __real_poll(polls, count, timeout_ms);
+
+    assert_int_equal(timeout_ms, 0);
+    if (yard->polls_take != NULL)
+        take(yard, yard->polls_take);
+    if (!yard->polls_readable)
+        return ready;
+    for (nfds_t i = 0; i < count; i++)
+        polls[i].revents = POLLIN;
+    return (int)count;
+}
+
+static int
+setup(void **state)
+{
+    struct yard *yard = xcalloc(1, sizeof(*yard));
+
+    yard->settings = (struct pool_settings){.idle_timeout_ms = 60000,
+                                            .max_age_ms = 600000,
+                                            .max_per_host = 10,
+                                            .max_parked_per_host = 10,
+                                            .max_total = 10,
+                                            .max_waiting = 10};
+    yard->pool = pool_new(&yard->settings);
+    yard_of_poll = yard;
+    *state = yard;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct yard *yard = *state;
+
+    pool_free(yard->pool);
+    free(yard);
+    return 0;
+}
+
+/* Parks one end of a socketpair; returns the other. */
+static int
+park(struct yard *yard)
+{
+    struct taker taker = {0};
+    struct pool_key key = rig_key("a.test");
+    struct address local;
+    struct address remote;
+    struct upstream *upstream;
+    int ends[2];
+
+    taker.waiter.want = SHELF_SLOT;
+    assert_int_equal(shelf_take(yard->pool->shelf, &key, &taker.waiter, &taker.got),
+                     SHELF_GOT_SLOT);
+    assert_true(shelf_leave(yard->pool->shelf, &taker.waiter));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(address_parse(SLICE("10.0.0.1:1"), &local), ERR_OK);
+    assert_int_equal(address_parse(SLICE("10.0.0.2:80"), &remote), ERR_OK);
+    address_set_port(&local, (uint16_t)++yard->opened);
+    upstream = xcalloc(1, sizeof(*upstream));
+    upstream->stream.fd = ends[0];
+    upstream->row = tuple_insert(yard->pool->table, &key, &local, &remote);
+    upstream->bucket = taker.got.slot;
+    upstream->id = upstream->row->id;
+    upstream->opened_us = clock_now_us();
+    upstream->used_us = upstream->opened_us;
+    shelf_give(yard->pool->shelf, upstream);
+    return ends[1];
+}
+
+static void
+sweep_leaves(struct yard *yard, unsigned parked)
+{
+    struct pool_gauges gauges;
+
+    pool_sweep(yard->pool);
+    pool_gauges(yard->pool, &gauges);
+    assert_int_equal(gauges.parked, parked);
+    assert_int_equal(gauges.open, parked);
+    assert_int_equal(tuple_count(yard->pool->table), parked);
+    assert_int_equal(stat_read(&pool_stats(yard->pool)[POOL_STAT_CLOSED]),
+                     yard->opened - parked);
+}
+
+static void
+quiet_connection_stays(void **state)
+{
+    struct yard *yard = *state;
+    int peer = park(yard);
+
+    rig_advance_ms(59999);
+    sweep_leaves(yard, 1);
+    close(peer);
+}
+
+static void
+idle_connection_is_closed_in_time(void **state)
+{
+    struct yard *yard = *state;
+    int old = park(yard);
+    int young;
+    char byte;
+
+    rig_advance_ms(30000);
+    young = park(yard);
+    rig_advance_ms(30000);
+    sweep_leaves(yard, 1);
+    assert_int_equal(read(old, &byte, 1), 0);
+    close(old);
+    close(young);
+}
+
+static void
+connection_that_its_origin_closed_is_closed(void **state)
+{
+    struct yard *yard = *state;
+    int first = park(yard);
+    int second = park(yard);
+
+    close(first);
+    sweep_leaves(yard, 1);
+    close(second);
+}
+
+static void
+connection_with_unasked_bytes_is_closed(void **state)
+{
+    struct yard *yard = *state;
+    int peer = park(yard);
+
+    assert_int_equal(write(peer, "x", 1), 1);
+    sweep_leaves(yard, 0);
+    close(peer);
+}
+
+static void
+what_only_looked_readable_stays(void **state)
+{
+    struct yard *yard = *state;
+    int peer = park(yard);
+
+    /* As when the number was another socket's while it was polled. */
+    yard->polls_readable = true;
+    sweep_leaves(yard, 1);
+    close(peer);
+}
+
+static void
+false_alarm_does_not_make_a_connection_younger(void **state)
+{
+    struct yard *yard = *state;
+    int peer = park(yard);
+
+    yard->polls_readable = true;
+    rig_advance_ms(40000);
+    sweep_leaves(yard, 1);
+    rig_advance_ms(20000);
+    sweep_leaves(yard, 0);
+    close(peer);
+}
+
+static void
+connection_taken_meanwhile_is_its_takers(void **state)
+{
+    struct yard *yard = *state;
+    struct taker taker = {0};
+    struct pool_gauges gauges;
+    int peer = park(yard);
+
+    close(peer);
+    yard->polls_take = &taker;
+    pool_sweep(yard->pool);
+    /* Its end is seen by the taker, and by nobody else. */
+    pool_gauges(yard->pool, &gauges);
+    assert_int_equal(gauges.open, 1);
+    assert_int_equal(stream_pulse(&taker.got.stream->stream), PULSE_GONE);
+    pool_discard(yard->pool, taker.got.stream);
+}
+
+static void
+old_connection_is_closed_however_much_used(void **state)
+{
+    struct yard *yard = *state;
+    struct taker taker = {0};
+    int peer = park(yard);
+
+    for (int i = 0; i < 11; i++) {
+        rig_advance_ms(50000);
+        sweep_leaves(yard, 1);
+        take(yard, &taker);
+        taker.got.stream->used_us = clock_now_us();
+        shelf_give(yard->pool->shelf, taker.got.stream);
+    }
+    rig_advance_ms(50000);
+    sweep_leaves(yard, 0);
+    close(peer);
+}
+
+static void
+clearing_closes_all_that_is_parked(void **state)
+{
+    struct yard *yard = *state;
+    int first = park(yard);
+    int second = park(yard);
+
+    pool_clear(yard->pool);
+    sweep_leaves(yard, 0);
+    close(first);
+    close(second);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(quiet_connection_stays),
+        TEST(idle_connection_is_closed_in_time),
+        TEST(connection_that_its_origin_closed_is_closed),
+        TEST(connection_with_unasked_bytes_is_closed),
+        TEST(what_only_looked_readable_stays),
+        TEST(false_alarm_does_not_make_a_connection_younger),
+        TEST(connection_taken_meanwhile_is_its_takers),
+        TEST(old_connection_is_closed_however_much_used),
+        TEST(clearing_closes_all_that_is_parked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

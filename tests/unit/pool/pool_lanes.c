@@ -1,0 +1,334 @@
+/*
+ * Four workers' lanes on one pool with real sockets: leases asked for, held, parked, discarded
+ * and cancelled at random, origins that close when they like. In the end nothing is left.
+ * CARPOOL_MODEL_SECONDS makes it longer.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "pool/lease.h"
+#include "pool/tuple.h"
+#include "tests/unit/pool/bench.h"
+
+enum { LANES = 4, GUESTS = 8, ORIGINS = 3, HELD = 512 };
+
+struct crossing;
+
+/* One of a worker's customers: asks, holds for a few turns, gives back. */
+struct visitor {
+    struct lease *lease;
+    unsigned turns; /* since it asked */
+    unsigned heard;
+};
+
+struct worker {
+    struct crossing *crossing;
+    pthread_t thread;
+    struct event_base *base;
+    struct mailbox *mailbox;
+    struct resolver *resolver;
+    struct lane *lane;
+    stat_counter stats[POOL_STAT_COUNT];
+    stat_counter dns_stats[DNS_STAT_COUNT];
+    struct visitor visitors[GUESTS];
+    uint64_t random;
+    unsigned held;
+};
+
+struct crossing {
+    struct pool *pool;
+    struct worker workers[LANES];
+    int origins[ORIGINS];
+    uint16_t ports[ORIGINS];
+    _Atomic bool is_over;
+    _Atomic unsigned done;
+};
+
+static unsigned
+draw(uint64_t *random, unsigned below)
+{
+    *random ^= *random >> 12;
+    *random ^= *random << 25;
+    *random ^= *random >> 27;
+    return (unsigned)((*random * UINT64_C(2685821657736338717)) >> 33) % below;
+}
+
+/* ---- the origins: accept, and close some of what they have at any time ---- */
+
+static void
+accept_some(struct crossing *crossing, int *held, uint64_t *random)
+{
+    struct pollfd polls[ORIGINS];
+
+    for (int i = 0; i < ORIGINS; i++)
+        polls[i] = (struct pollfd){.fd = crossing->origins[i], .events = POLLIN};
+    if (poll(polls, ORIGINS, 5) <= 0)
+        return;
+    for (int i = 0; i < ORIGINS; i++) {
+        unsigned place = draw(random, HELD);
+
+        if (polls[i].revents == 0)
+            continue;
+        if (held[place] != -1)
+            close(held[place]);
+        held[place] = accept4(polls[i].fd, NULL, NULL, SOCK_CLOEXEC);
+    }
+}
+
+static void *
+run_origins(void *arg)
+{
+    struct crossing *crossing = arg;
+    uint64_t random = 88172645463325252u;
+    int held[HELD];
+
+    for (int i = 0; i < HELD; i++)
+        held[i] = -1;
+    while (atomic_load(&crossing->done) < LANES) {
+        unsigned place = draw(&random, HELD);
+
+        accept_some(crossing, held, &random);
+        if (held[place] != -1)
+            close(held[place]);
+        held[place] = -1;
+    }
+    for (int i = 0; i < HELD; i++)
+        if (held[i] != -1)
+            close(held[i]);
+    return NULL;
+}
+
+/* ---- the workers ---- */
+
+static enum err
+rule(const void *arg, const struct address *address)
+{
+    uintptr_t bits = (uintptr_t)arg >> 4;
+
+    /* Some visitors may not go to some of the origins: also not over a parked connection. */
+    return (bits + address_port(address)) % 7 == 0 ? ERR_FORBIDDEN : ERR_OK;
+}
+
+static void
+on_lease(void *arg)
+{
+    struct visitor *visitor = arg;
+
+    /* Once per lease, and only when there is something to say. */
+    if (visitor->heard++ > 0 || lease_state(visitor->lease) == LEASE_WAITING)
+        abort();
+}
+
+static void
+ask(struct worker *worker, struct visitor *visitor)
+{
+    static const enum lease_want wants[] = {LEASE_ANY,   LEASE_ANY,   LEASE_ANY,
+                                            LEASE_YOUNG, LEASE_FRESH, LEASE_TUNNEL};
+    struct pool_key key;
+    const struct lease_request request = {
+        .key = &key,
+        .want = wants[draw(&worker->random, 6)],
+        .rule = rule,
+        .rule_arg = visitor,
+        .on_lease = on_lease,
+        .arg = visitor,
+    };
+
+    if (pool_key_init(&key, SLICE("127.0.0.1"),
+                      worker->crossing->ports[draw(&worker->random, ORIGINS)]) != ERR_OK)
+        abort();
+    visitor->heard = 0;
+    visitor->turns = 0;
+    visitor->lease = lease_checkout(worker->lane, &request);
+    /* Told from the loop only. */
+    if (visitor->heard != 0)
+        abort();
+}
+
+static void
+give_back(struct worker *worker, struct visitor *visitor)
+{
+    const struct park_terms terms = {0};
+
+    worker->held++;
+    lease_count(visitor->lease, 10, 20);
+    if (draw(&worker->random, 4) == 0)
+        lease_discard(&visitor->lease);
+    else
+        lease_park(&visitor->lease, &terms);
+}
+
+static void
+step_visitor(struct worker *worker, struct visitor *visitor)
+{
+    visitor->turns++;
+    if (visitor->lease == NULL) {
+        if (!atomic_load(&worker->crossing->is_over))
+            ask(worker, visitor);
+        return;
+    }
+    switch (lease_state(visitor->lease)) {
+    case LEASE_WAITING:
+        if (draw(&worker->random, 40) == 0)
+            lease_cancel(&visitor->lease);
+        break;
+    case LEASE_HELD:
+        if (visitor->turns > draw(&worker->random, 4))
+            give_back(worker, visitor);
+        break;
+    case LEASE_FAILED:
+        lease_cancel(&visitor->lease);
+        break;
+    }
+}
+
+static bool
+has_guests(const struct worker *worker)
+{
+    for (int i = 0; i < GUESTS; i++)
+        if (worker->visitors[i].lease != NULL)
+            return true;
+    return false;
+}
+
+static void *
+run_worker(void *arg)
+{
+    struct worker *worker = arg;
+
+    while (!atomic_load(&worker->crossing->is_over) || has_guests(worker)) {
+        event_base_loop(worker->base, EVLOOP_NONBLOCK);
+        for (int i = 0; i < GUESTS; i++)
+            step_visitor(worker, &worker->visitors[i]);
+    }
+    atomic_fetch_add(&worker->crossing->done, 1);
+    return NULL;
+}
+
+static void
+worker_open(struct worker *worker, struct crossing *crossing, unsigned index)
+{
+    struct resolver_settings settings = {
+        .timeout_ms = 1000, .tries = 1, .cache_size = 10, .max_inflight = 10};
+
+    worker->crossing = crossing;
+    worker->random = UINT64_C(0x9e3779b97f4a7c15) * (index + 1);
+    worker->base = event_base_new();
+    worker->mailbox = mailbox_new(worker->base);
+    assert_int_equal(
+        resolver_new(worker->base, &settings, worker->dns_stats, &worker->resolver), ERR_OK);
+    worker->lane = lane_new(crossing->pool, worker->base, worker->mailbox, worker->resolver,
+                            worker->stats);
+}
+
+static void
+worker_close(struct worker *worker)
+{
+    mailbox_free(worker->mailbox);
+    lane_free(worker->lane);
+    resolver_free(worker->resolver);
+    event_base_free(worker->base);
+}
+
+static void
+count_row(const struct tuple_view *view, void *arg)
+{
+    (void)view;
+    ++*(unsigned *)arg;
+}
+
+static void
+watch_over(struct crossing *crossing, unsigned ms)
+{
+    struct timespec moment = {0, 20000000};
+    uint64_t end_ms = clock_now_ms() + ms;
+
+    /* As the main thread does: sweeps, looks at the table, clears now and then. */
+    for (unsigned i = 0; clock_now_ms() < end_ms; i++) {
+        unsigned rows = 0;
+
+        pool_sweep(crossing->pool);
+        pool_each_connection(crossing->pool, 1000, count_row, &rows);
+        if (i % 10 == 9)
+            pool_clear(crossing->pool);
+        nanosleep(&moment, NULL);
+    }
+    atomic_store(&crossing->is_over, true);
+}
+
+static void
+lanes_share_one_pool_and_leave_nothing(void **state)
+{
+    const struct pool_settings settings = {.idle_timeout_ms = 60000,
+                                           .max_per_host = 6,
+                                           .max_parked_per_host = 3,
+                                           .max_total = 12,
+                                           .max_tunnels = 4,
+                                           .max_waiting = 20,
+                                           .fresh_for_unsafe_ms = 5,
+                                           .connect_timeout_ms = 5000,
+                                           .queue_timeout_ms = 200};
+    const char *seconds = getenv("CARPOOL_MODEL_SECONDS");
+    struct crossing *crossing = xcalloc(1, sizeof(*crossing));
+    struct pool_gauges gauges;
+    pthread_t origins;
+    unsigned held = 0;
+
+    (void)state;
+    crossing->pool = pool_new(&settings);
+    for (int i = 0; i < ORIGINS; i++) {
+        crossing->origins[i] = origin_open("127.0.0.1", 0, 128);
+        crossing->ports[i] = origin_port(crossing->origins[i]);
+    }
+    assert_int_equal(pthread_create(&origins, NULL, run_origins, crossing), 0);
+    for (unsigned i = 0; i < LANES; i++)
+        worker_open(&crossing->workers[i], crossing, i);
+    for (unsigned i = 0; i < LANES; i++)
+        assert_int_equal(pthread_create(&crossing->workers[i].thread, NULL, run_worker,
+                                        &crossing->workers[i]),
+                         0);
+    watch_over(crossing, seconds != NULL ? (unsigned)(atof(seconds) * 1000) : 1000);
+    for (unsigned i = 0; i < LANES; i++)
+        pthread_join(crossing->workers[i].thread, NULL);
+    pthread_join(origins, NULL);
+    for (unsigned i = 0; i < LANES; i++) {
+        held += crossing->workers[i].held;
+        worker_close(&crossing->workers[i]);
+    }
+    pool_clear(crossing->pool);
+    pool_gauges(crossing->pool, &gauges);
+    assert_int_equal(gauges.open, 0);
+    assert_int_equal(gauges.waiting, 0);
+    assert_int_equal(gauges.tunnels, 0);
+    assert_int_equal(gauges.hosts, 0);
+    assert_true(held > 0);
+    printf("%u leases held\n", held);
+    pool_free(crossing->pool);
+    for (int i = 0; i < ORIGINS; i++)
+        close(crossing->origins[i]);
+    free(crossing);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lanes_share_one_pool_and_leave_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
