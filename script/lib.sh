@@ -22,7 +22,7 @@ sources() {
 tool() {
   local name
   for name in "$1-14" "$1"; do
-    if command -v "$name" >/dev/null && "$name" --version | grep -q 'version 14\.'; then
+    if command -v "$name" >/dev/null && [[ $("$name" --version) == *"version 14."* ]]; then
       echo "$name"
       return
     fi
