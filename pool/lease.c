@@ -258,6 +258,7 @@ static void
 on_tunnel_end(const struct dial_end *end)
 {
     if (end->upstream != NULL) {
+        assert(end->lease != NULL); /* dial_detach() ends a dial that has no slot */
         stat_add(&end->lane->stats[POOL_STAT_TUNNELS], 1);
         lease_hold(end->lease, end->upstream);
         return;

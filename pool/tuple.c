@@ -194,7 +194,7 @@ row_view(const struct tuple_row *row, uint64_t now_us, struct tuple_view *view)
     view->remote = row->remote;
     view->id = row->id;
     view->state = (enum tuple_state)atomic_load_explicit(&row->state, memory_order_relaxed);
-    strcpy(view->host, row->host);
+    memcpy(view->host, row->host, strlen(row->host) + 1);
     view->port = row->port;
     view->age_ms = since_ms(row->opened_us, now_us);
     view->idle_ms = view->state == TUPLE_PARKED ? since_ms(parked_us, now_us) : 0;

@@ -261,7 +261,8 @@ read_directly(struct client *client, struct slice *bytes)
     return ERR_OK;
 }
 
-/* The first bytes of the input that lie in one piece. An evbuffer may begin with an empty one. */
+/* The first bytes of the input that lie in one piece. An evbuffer may begin with an empty one.
+ */
 static struct slice
 first_extent(struct evbuffer *input)
 {
