@@ -9,14 +9,7 @@
 void message_fail(struct world *world, struct peer *peer, enum fill last)
     __attribute__((noreturn));
 
-/*
- * Writes size bytes of filling, from number at on: of the letter that is the statement's word
- * at index, where there is one, else of the pattern.
- */
-void message_fill(const struct world *world, size_t index, uint64_t at, unsigned char *to,
-                  size_t size);
-
-/* How many of the bytes are the filling from number at on. */
+/* How many of the bytes are the filling from number at on; its letter is the word at index. */
 size_t message_count_filling(const struct world *world, size_t index, uint64_t at,
                              const unsigned char *bytes, size_t size);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define READ_SIZE 65536
+#define FILL_SIZE ((size_t)65536)
 
 struct peer *
 peer_new(struct world *world, const char *name)
@@ -16,6 +17,7 @@ peer_new(struct world *world, const char *name)
     if (peer == NULL || (peer->name = strdup(name)) == NULL)
         abort();
     peer->fd = -1;
+    STAILQ_INIT(&peer->pieces);
     TAILQ_INSERT_TAIL(&world->peers, peer, all);
     return peer;
 }
@@ -58,26 +60,83 @@ peer_connect(struct world *world, struct peer *peer, const char *to, const char 
         world_fail(world, "%s cannot connect to %s: %s", peer->name, to, strerror(errno));
 }
 
+static struct piece *
+add_piece(struct peer *peer)
+{
+    struct piece *piece = calloc(1, sizeof(*piece));
+
+    if (piece == NULL)
+        abort();
+    STAILQ_INSERT_TAIL(&peer->pieces, piece, link);
+    return piece;
+}
+
+static void
+drop_first_piece(struct peer *peer)
+{
+    struct piece *piece = STAILQ_FIRST(&peer->pieces);
+
+    STAILQ_REMOVE_HEAD(&peer->pieces, link);
+    bytes_free(&piece->text);
+    free(piece);
+}
+
 void
 peer_queue(struct peer *peer, const void *data, size_t size)
 {
-    bytes_add(&peer->out, data, size);
+    bytes_add(&add_piece(peer)->text, data, size);
+    peer_flush(peer);
+}
+
+void
+peer_queue_filling(struct peer *peer, char letter, uint64_t size)
+{
+    struct piece *piece = add_piece(peer);
+
+    piece->letter = letter;
+    piece->end = size;
     peer_flush(peer);
 }
 
 bool
 peer_has_queued(const struct peer *peer)
 {
-    return peer->fd != -1 && peer->send_errno == 0 && peer->out_sent < peer->out.size;
+    return peer->fd != -1 && peer->send_errno == 0 &&
+           (peer->out_sent < peer->out.size || !STAILQ_EMPTY(&peer->pieces));
+}
+
+/* All of out was sent: what comes next? */
+static void
+fill_out(struct peer *peer)
+{
+    struct piece *piece = STAILQ_FIRST(&peer->pieces);
+
+    peer->out.size = 0;
+    peer->out_sent = 0;
+    if (piece == NULL)
+        return;
+    bytes_add(&peer->out, piece->text.data, piece->text.size);
+    if (piece->at < piece->end) {
+        size_t size = piece->end - piece->at < FILL_SIZE ? piece->end - piece->at : FILL_SIZE;
+
+        bytes_fill(bytes_reserve(&peer->out, size), piece->letter, piece->at, size);
+        peer->out.size += size;
+        piece->at += size;
+    }
+    if (piece->at == piece->end)
+        drop_first_piece(peer);
 }
 
 void
 peer_flush(struct peer *peer)
 {
     while (peer_has_queued(peer)) {
-        ssize_t sent = send(peer->fd, peer->out.data + peer->out_sent,
-                            peer->out.size - peer->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent;
 
+        if (peer->out_sent == peer->out.size)
+            fill_out(peer);
+        sent = send(peer->fd, peer->out.data + peer->out_sent, peer->out.size - peer->out_sent,
+                    MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent == -1 && errno == EAGAIN)
             return;
         if (sent == -1)
@@ -85,8 +144,6 @@ peer_flush(struct peer *peer)
         else
             peer->out_sent += (size_t)sent;
     }
-    peer->out.size = 0;
-    peer->out_sent = 0;
 }
 
 void
@@ -94,8 +151,7 @@ peer_flush_all(struct world *world, struct peer *peer)
 {
     while (peer_has_queued(peer))
         if (world_turn(world, -1, world->deadline_ms) == TURN_LATE)
-            world_fail(world, "%s: the other side takes no more bytes, %zu are left",
-                       peer->name, peer->out.size - peer->out_sent);
+            world_fail(world, "%s: the other side takes no more bytes", peer->name);
 }
 
 enum fill
@@ -147,6 +203,8 @@ peer_close(struct peer *peer, bool is_reset)
     bytes_free(&peer->in);
     bytes_free(&peer->out);
     peer->out_sent = 0;
+    while (!STAILQ_EMPTY(&peer->pieces))
+        drop_first_piece(peer);
     peer->has_ended = false;
     peer->was_reset = false;
     peer->send_errno = 0;

@@ -12,6 +12,16 @@
 /* How the bytes behind a head end, as the head says. */
 enum content { CONTENT_NONE, CONTENT_LENGTH, CONTENT_CHUNKED, CONTENT_UNTIL_CLOSE };
 
+/* Bytes to be sent, or a filling that is made when its turn comes. */
+struct piece {
+    STAILQ_ENTRY(piece) link;
+    struct bytes text;
+    char letter;
+    uint64_t at; /* of the filling */
+    uint64_t end;
+};
+STAILQ_HEAD(piece_list, piece);
+
 /* One end of a connection that we hold: a client, or an origin's side of an accepted one. */
 struct peer {
     TAILQ_ENTRY(peer) all;
@@ -19,8 +29,9 @@ struct peer {
     int fd; /* -1: not connected */
     struct bytes in;
     struct bytes out;
-    size_t out_sent; /* of out; it is emptied when all is sent */
-    bool has_ended;  /* the other side's FIN was read */
+    size_t out_sent;          /* of out; it is emptied when all is sent */
+    struct piece_list pieces; /* what follows out */
+    bool has_ended;           /* the other side's FIN was read */
     bool was_reset;
     int send_errno;       /* why nothing more can be sent; 0 */
     enum content content; /* of the last head that was read */
@@ -47,7 +58,9 @@ socklen_t address_read(struct world *world, const char *text, struct sockaddr_st
 /* Connects from an address (NULL: any) and waits until it is done. */
 void peer_connect(struct world *world, struct peer *peer, const char *to, const char *from);
 
+/* Sends as soon as the socket takes it: bytes, or a filling as of bytes_fill(). */
 void peer_queue(struct peer *peer, const void *data, size_t size);
+void peer_queue_filling(struct peer *peer, char letter, uint64_t size);
 bool peer_has_queued(const struct peer *peer);
 
 /* Sends what the socket takes now; remembers an error. */

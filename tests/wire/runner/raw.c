@@ -78,14 +78,11 @@ message_expect(struct world *world, struct peer *peer)
     pattern_free(&pattern);
 }
 
-void
-message_fill(const struct world *world, size_t index, uint64_t at, unsigned char *to,
-             size_t size)
+/* The letter of a filling: the statement's word at index, where there is one. */
+static char
+letter_of(const struct world *world, size_t index)
 {
-    if (index < world->now->word_count)
-        memset(to, world->now->words[index][0], size);
-    else
-        bytes_fill(to, at, size);
+    return index < world->now->word_count ? world->now->words[index][0] : '\0';
 }
 
 size_t
@@ -98,7 +95,7 @@ message_count_filling(const struct world *world, size_t index, uint64_t at,
     while (count < size) {
         size_t part = size - count < sizeof(wanted) ? size - count : sizeof(wanted);
 
-        message_fill(world, index, at + count, wanted, part);
+        bytes_fill(wanted, letter_of(world, index), at + count, part);
         for (size_t i = 0; memcmp(bytes + count, wanted, part) != 0; i++)
             if (bytes[count + i] != wanted[i])
                 return count + i;
@@ -110,14 +107,7 @@ message_count_filling(const struct world *world, size_t index, uint64_t at,
 void
 message_send_bytes(struct world *world, struct peer *peer)
 {
-    uint64_t count = world_number(world, world_word(world, 2));
-    unsigned char *bytes = malloc(count + 1);
-
-    if (bytes == NULL)
-        abort();
-    message_fill(world, 3, 0, bytes, count);
-    peer_queue(peer, bytes, count);
-    free(bytes);
+    peer_queue_filling(peer, letter_of(world, 3), world_number(world, world_word(world, 2)));
 }
 
 void

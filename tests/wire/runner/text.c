@@ -50,11 +50,15 @@ bytes_free(struct bytes *bytes)
 }
 
 void
-bytes_fill(unsigned char *to, uint64_t at, size_t size)
+bytes_fill(unsigned char *to, char letter, uint64_t at, size_t size)
 {
     static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz"
                                   "0123456789abcdefghijklmnopqrstuvwxyz";
 
+    if (letter != 0) {
+        memset(to, letter, size);
+        return;
+    }
     while (size > 0) {
         /* each row starts one letter later, so that a lost or doubled row is seen */
         uint64_t row = at / 36;

@@ -23,8 +23,11 @@ void bytes_consume(struct bytes *bytes, size_t size);
 
 void bytes_free(struct bytes *bytes);
 
-/* Writes size bytes, from number at on, of the filling that senders and receivers agree on. */
-void bytes_fill(unsigned char *to, uint64_t at, size_t size);
+/*
+ * Writes size bytes, from number at on, of the filling that senders and receivers agree on: of
+ * one letter, or of a pattern that shows loss and repetition where letter is 0.
+ */
+void bytes_fill(unsigned char *to, char letter, uint64_t at, size_t size);
 
 /* Writes bytes the way a conversation would, one line of text per line of the message. */
 void bytes_print(FILE *out, const void *data, size_t size);
