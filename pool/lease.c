@@ -254,15 +254,16 @@ on_mail(struct mail *mail)
 
 /* ---- dials ---- */
 
+/* A tunnel's dial ends with its lease, so that what it brings is always wanted. */
 static void
 on_tunnel_end(const struct dial_end *end)
 {
-    if (end->upstream != NULL) {
-        assert(end->lease != NULL); /* dial_detach() ends a dial that has no slot */
+    if (end->upstream != NULL && end->lease != NULL) {
         stat_add(&end->lane->stats[POOL_STAT_TUNNELS], 1);
         lease_hold(end->lease, end->upstream);
         return;
     }
+    upstream_close(end->upstream, end->lane->pool->table);
     atomic_fetch_sub(&end->lane->pool->tunnels, 1);
     if (end->lease != NULL)
         lease_fail(end->lease, end->err);

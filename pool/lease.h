@@ -81,15 +81,15 @@ struct park_terms {
  * Gives a HELD lease's connection back for reuse. The caller vouches that both messages ended
  * exactly; what is buffered, too old or used up is closed instead. Shut the watch first.
  */
-void lease_park(struct lease **lease, const struct park_terms *terms);
+void lease_park(struct lease **owned, const struct park_terms *terms);
 
 /* Closes a HELD lease's connection and frees the lease. Shut the watch first. */
-void lease_discard(struct lease **lease);
+void lease_discard(struct lease **owned);
 
 /*
  * Gives up a lease in any state: what it was granted goes back. A HELD one is closed like
  * lease_discard(), as nobody vouches for it. NULL is fine.
  */
-void lease_cancel(struct lease **lease);
+void lease_cancel(struct lease **owned);
 
 #endif

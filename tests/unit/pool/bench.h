@@ -27,6 +27,15 @@ struct bench {
 void bench_init(struct bench *bench);
 void bench_fini(struct bench *bench);
 
+/* A bench per test, as cmocka wants it, without any fake in force. */
+int bench_setup(void **state);
+int bench_teardown(void **state);
+
+uint64_t count_of(struct bench *bench, enum pool_stat stat);
+
+/* No slot, no tunnel, nobody waiting, no bucket. */
+void nothing_is_open(struct bench *bench);
+
 /* Adds "address name" to the hosts file; before the first checkout. */
 void bench_host(struct bench *bench, const char *address, const char *name);
 
@@ -51,6 +60,9 @@ void guest_wait(struct guest *guest);
 void guest_hold(struct bench *bench, struct guest *guest, const char *host, uint16_t port);
 
 void guest_park(struct guest *guest);
+
+/* Waits; the lease fails with this error, and leaves no slot reserved. */
+void fails_with(struct bench *bench, struct guest *guest, enum err err);
 
 /* One round of the loop, without waiting for anything. */
 void bench_turn(struct bench *bench);

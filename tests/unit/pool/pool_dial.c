@@ -1,7 +1,4 @@
-/*
- * What dials and leases promise, over real sockets on loopback. With an argument: only the
- * tests whose names match it.
- */
+/* What dials promise, over real sockets on loopback. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,8 +7,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,90 +16,7 @@
 #include "base/clock.h"
 #include "pool/tuple.h"
 #include "tests/unit/pool/bench.h"
-
-/* What connect() of a stream socket fails with, for what cannot be brought about otherwise. */
-static int connect_errno;
-
-int __real_connect(int fd, const struct sockaddr *address, socklen_t size);
-int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size);
-
-int
-__wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
-{
-    int type;
-    socklen_t type_size = sizeof(type);
-
-    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size);
-    if (connect_errno != 0 && type == SOCK_STREAM) {
-        errno = connect_errno;
-        return -1;
-    }
-    return __real_connect(fd, address, size);
-}
-
-/* Real time, and what a test adds to it. */
-static uint64_t added_us;
-
-uint64_t __real_clock_now_us(void);
-uint64_t __wrap_clock_now_us(void);
-
-uint64_t
-__wrap_clock_now_us(void)
-{
-    return __real_clock_now_us() + added_us;
-}
-
-static int
-setup(void **state)
-{
-    struct bench *bench = malloc(sizeof(*bench));
-
-    connect_errno = 0;
-    added_us = 0;
-    bench_init(bench);
-    *state = bench;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct bench *bench = *state;
-
-    bench_fini(bench);
-    free(bench);
-    return 0;
-}
-
-static uint64_t
-count_of(struct bench *bench, enum pool_stat stat)
-{
-    return stat_read(&bench->stats[stat]);
-}
-
-static void
-nothing_is_open(struct bench *bench)
-{
-    struct pool_gauges gauges = bench_gauges(bench);
-
-    assert_int_equal(gauges.open, 0);
-    assert_int_equal(gauges.waiting, 0);
-    assert_int_equal(gauges.tunnels, 0);
-    assert_int_equal(gauges.hosts, 0);
-}
-
-/* Fails with this error, and leaves no slot reserved. */
-static void
-fails_with(struct bench *bench, struct guest *guest, enum err err)
-{
-    guest_wait(guest);
-    assert_int_equal(lease_state(guest->lease), LEASE_FAILED);
-    assert_int_equal(lease_error(guest->lease), err);
-    lease_cancel(&guest->lease);
-    nothing_is_open(bench);
-}
-
-/* ---- dialing ---- */
+#include "tests/unit/pool/fakes.h"
 
 static void
 connection_is_opened_and_described(void **state)
@@ -452,7 +364,7 @@ out_of_ports_is_told_as_such(void **state)
     struct bench *bench = *state;
     struct guest guest = {0};
 
-    connect_errno = EADDRNOTAVAIL;
+    fakes.connect_errno = EADDRNOTAVAIL;
     guest_ask(bench, &guest, "127.0.0.1", 80, LEASE_ANY);
     fails_with(bench, &guest, ERR_NO_PORTS);
 }
@@ -473,455 +385,108 @@ specific_reason_wins_over_a_missing_family(void **state)
     fails_with(bench, &guest, ERR_REFUSED);
 }
 
-/* ---- reuse ---- */
+/* ---- answers in two parts (RFC 8305 §3) ---- */
 
 static void
-parked_connection_is_used_again(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    uint64_t id;
-
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    id = lease_facts(guest.lease)->id;
-    guest_park(&guest);
-    guest_ask(bench, &guest, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
-    assert_true(lease_facts(guest.lease)->is_reused);
-    assert_true(lease_facts(guest.lease)->id == id);
-    assert_int_equal(lease_facts(guest.lease)->uses, 2);
-    assert_int_equal(count_of(bench, POOL_STAT_REUSED), 1);
-    assert_int_equal(count_of(bench, POOL_STAT_PARKED), 1);
-    lease_discard(&guest.lease);
-    close(origin);
-}
-
-static void
-dead_parked_connection_is_replaced(void **state)
+first_addresses_are_tried_before_the_others_are_known(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
 
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    guest_park(&guest);
-    close(origin_accept(origin));
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    assert_false(lease_facts(guest.lease)->is_reused);
-    assert_int_equal(count_of(bench, POOL_STAT_PROBE_FAILED), 1);
-    assert_int_equal(bench_gauges(bench).open, 1);
-    lease_discard(&guest.lease);
-    close(origin);
-}
-
-static void
-connection_with_unread_bytes_is_not_parked(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    int accepted;
-
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    accepted = origin_accept(origin);
-    assert_int_equal(write(accepted, "x", 1), 1);
-    guest_park(&guest);
-    nothing_is_open(bench);
-    assert_int_equal(count_of(bench, POOL_STAT_PARKED), 0);
-    close(accepted);
-    close(origin);
-}
-
-static void
-announced_end_of_uses_is_obeyed(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    const struct park_terms terms = {.has_uses_left = true};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    lease_park(&guest.lease, &terms);
-    nothing_is_open(bench);
-    close(origin);
-}
-
-/* Parks a new connection under these terms and says whether it is used again after so long. */
-static bool
-is_used_after(struct bench *bench, int origin, const struct park_terms *terms,
-              enum lease_want want, unsigned ms)
-{
-    struct guest guest = {0};
-    bool is_reused;
-
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    lease_park(&guest.lease, terms);
-    added_us += (uint64_t)ms * 1000;
-    guest_ask(bench, &guest, "127.0.0.1", origin_port(origin), want);
+    fakes.has_oracle = true;
+    guest_ask(bench, &guest, "slow.test", origin_port(origin), LEASE_ANY);
+    oracle_says("127.0.0.1", NULL, false);
     guest_wait(&guest);
     assert_int_equal(lease_state(guest.lease), LEASE_HELD);
-    is_reused = lease_facts(guest.lease)->is_reused;
-    assert_true(!is_reused || lease_facts(guest.lease)->idle_ms >= ms);
+    /* The rest of the answer is not waited for. */
+    assert_true(fakes.is_cancelled);
     lease_discard(&guest.lease);
-    pool_clear(bench->pool);
-    return is_reused;
-}
-
-static void
-announced_timeout_retires_a_connection_before_its_origin(void **state)
-{
-    struct bench *bench = *state;
-    const struct park_terms five = {.idle_timeout_ms = 5000};
-    const struct park_terms one = {.idle_timeout_ms = 1000};
-    int origin = origin_open("127.0.0.1", 0, 32);
-
-    assert_true(is_used_after(bench, origin, &five, LEASE_ANY, 3000));
-    assert_false(is_used_after(bench, origin, &five, LEASE_ANY, 4000));
-    assert_false(is_used_after(bench, origin, &one, LEASE_ANY, 500));
     close(origin);
 }
 
 static void
-longer_announced_timeout_does_not_lengthen_ours(void **state)
-{
-    struct bench *bench = *state;
-    const struct park_terms long_one = {.idle_timeout_ms = 600000};
-    int origin = origin_open("127.0.0.1", 0, 32);
-
-    assert_false(is_used_after(bench, origin, &long_one, LEASE_ANY, 60000));
-    close(origin);
-}
-
-static void
-unsafe_request_takes_only_what_was_just_used(void **state)
-{
-    struct bench *bench = *state;
-    const struct park_terms terms = {0};
-    int origin = origin_open("127.0.0.1", 0, 32);
-
-    /* fresh_for_unsafe_ms is 1000 here. */
-    assert_true(is_used_after(bench, origin, &terms, LEASE_YOUNG, 500));
-    assert_false(is_used_after(bench, origin, &terms, LEASE_YOUNG, 1001));
-    close(origin);
-}
-
-static void
-retry_never_takes_a_parked_connection(void **state)
-{
-    struct bench *bench = *state;
-    const struct park_terms terms = {0};
-    int origin = origin_open("127.0.0.1", 0, 32);
-
-    assert_false(is_used_after(bench, origin, &terms, LEASE_FRESH, 0));
-    close(origin);
-}
-
-static void
-connection_used_often_enough_is_closed(void **state)
+failed_first_addresses_wait_for_the_others(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
+    int good = origin_open("127.0.0.3", 0, 8);
 
-    bench->settings.max_uses = 2;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    guest_park(&guest);
-    assert_int_equal(bench_gauges(bench).parked, 1);
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    guest_park(&guest);
-    nothing_is_open(bench);
-    close(origin);
-}
-
-static void
-rule_holds_for_parked_connections_too(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {.only = "127.0.0.3"};
-    int bad = origin_open("127.0.0.2", 0, 8);
-    int good = origin_open("127.0.0.3", origin_port(bad), 8);
-
-    assert_int_not_equal(good, -1);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    guest_hold(bench, &first, "two.test", origin_port(bad));
-    guest_park(&first);
-    guest_hold(bench, &second, "two.test", origin_port(bad));
-    assert_false(lease_facts(second.lease)->is_reused);
-    assert_int_equal(lease_facts(second.lease)->remote.v4.sin_addr.s_addr, htonl(0x7f000003));
-    /* It is still there for those who may. */
-    assert_int_equal(bench_gauges(bench).parked, 1);
-    lease_discard(&second.lease);
-    close(bad);
+    fakes.has_oracle = true;
+    guest_ask(bench, &guest, "slow.test", origin_port(good), LEASE_ANY);
+    oracle_says("127.0.0.2", NULL, false);
+    for (int i = 0; i < 3; i++)
+        bench_turn(bench);
+    assert_int_equal(lease_state(guest.lease), LEASE_WAITING);
+    oracle_says("127.0.0.3", "127.0.0.2", true);
+    guest_wait(&guest);
+    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
+    assert_int_equal(lease_facts(guest.lease)->remote.v4.sin_addr.s_addr, htonl(0x7f000003));
+    /* Nobody was asked for the same address twice. */
+    assert_int_equal(guest.rule_calls, 2);
+    lease_discard(&guest.lease);
     close(good);
 }
 
 static void
-rule_holds_for_granted_connections_too(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {.verdict = ERR_FORBIDDEN};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    assert_int_equal(lease_state(second.lease), LEASE_WAITING);
-    guest_park(&first);
-    guest_wait(&second);
-    assert_int_equal(lease_error(second.lease), ERR_FORBIDDEN);
-    lease_cancel(&second.lease);
-    close(origin);
-}
-
-/* ---- waiting ---- */
-
-static void
-returned_connection_is_granted_to_who_waits(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    uint64_t id;
-
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    id = lease_facts(first.lease)->id;
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    assert_int_equal(bench_gauges(bench).waiting, 1);
-    assert_false(lease_is_dialing(second.lease));
-    guest_park(&first);
-    assert_int_equal(second.calls, 0);
-    guest_wait(&second);
-    assert_true(lease_facts(second.lease)->id == id);
-    assert_true(lease_facts(second.lease)->is_queued);
-    assert_int_equal(count_of(bench, POOL_STAT_QUEUED), 1);
-    lease_discard(&second.lease);
-    close(origin);
-}
-
-static void
-freed_slot_is_dialed_by_who_waits(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    lease_discard(&first.lease);
-    guest_wait(&second);
-    assert_int_equal(lease_state(second.lease), LEASE_HELD);
-    assert_false(lease_facts(second.lease)->is_reused);
-    lease_discard(&second.lease);
-    nothing_is_open(bench);
-    close(origin);
-}
-
-static void
-wait_in_vain_ends_at_its_deadline(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    bench->settings.max_per_host = 1;
-    bench->settings.queue_timeout_ms = 20;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    guest_wait(&second);
-    assert_int_equal(lease_error(second.lease), ERR_QUEUE_TIMEOUT);
-    assert_int_equal(count_of(bench, POOL_STAT_QUEUE_TIMEOUT), 1);
-    lease_cancel(&second.lease);
-    lease_discard(&first.lease);
-    nothing_is_open(bench);
-    close(origin);
-}
-
-static void
-full_queue_refuses_at_once(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    bench->settings.max_per_host = 1;
-    bench->settings.max_waiting = 0;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    assert_int_equal(lease_state(second.lease), LEASE_FAILED);
-    assert_int_equal(lease_error(second.lease), ERR_QUEUE_FULL);
-    lease_cancel(&second.lease);
-    lease_discard(&first.lease);
-    close(origin);
-}
-
-static void
-cancelled_grant_goes_back(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    guest_park(&first);
-    lease_cancel(&second.lease);
-    assert_int_equal(bench_gauges(bench).parked, 0);
-    bench_until_parked(bench, 1);
-    assert_int_equal(second.calls, 0);
-    close(origin);
-}
-
-static void
-granted_connection_that_died_is_replaced(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    guest_park(&first);
-    close(origin_accept(origin));
-    guest_wait(&second);
-    assert_int_equal(lease_state(second.lease), LEASE_HELD);
-    assert_false(lease_facts(second.lease)->is_reused);
-    assert_int_equal(count_of(bench, POOL_STAT_PROBE_FAILED), 1);
-    lease_discard(&second.lease);
-    nothing_is_open(bench);
-    close(origin);
-}
-
-static void
-returned_connection_is_used_while_the_dial_goes_on(void **state)
-{
-    struct bench *bench = *state;
-    struct guest first = {0};
-    struct guest second = {0};
-    int origin = origin_open("127.0.0.1", 0, 0);
-    int accepted;
-    int jams[4];
-
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    accepted = origin_accept(origin);
-    origin_jam(origin, jams, 4);
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    assert_true(lease_is_dialing(second.lease));
-    guest_park(&first);
-    guest_wait(&second);
-    assert_int_equal(lease_state(second.lease), LEASE_HELD);
-    assert_true(lease_facts(second.lease)->is_reused);
-    /* The dial goes on without it; the origin makes room, and what arrives is parked. */
-    assert_int_equal(bench_gauges(bench).open, 2);
-    for (int i = 0; i < 4; i++)
-        close(jams[i]);
-    close(origin_accept(origin));
-    bench_until_parked(bench, 1);
-    lease_discard(&second.lease);
-    close(accepted);
-    close(origin);
-}
-
-/* ---- tunnels ---- */
-
-static void
-tunnels_have_a_cap_of_their_own(void **state)
-{
-    struct bench *bench = *state;
-    struct guest tunnel = {0};
-    struct guest second = {0};
-    struct guest plain = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    bench->settings.max_tunnels = 1;
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_ask(bench, &tunnel, "127.0.0.1", origin_port(origin), LEASE_TUNNEL);
-    guest_wait(&tunnel);
-    assert_int_equal(lease_state(tunnel.lease), LEASE_HELD);
-    assert_int_equal(bench_gauges(bench).tunnels, 1);
-    assert_int_equal(bench_gauges(bench).open, 0);
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_TUNNEL);
-    assert_int_equal(lease_error(second.lease), ERR_TUNNELS_FULL);
-    lease_cancel(&second.lease);
-    guest_hold(bench, &plain, "127.0.0.1", origin_port(origin));
-    lease_discard(&plain.lease);
-    lease_discard(&tunnel.lease);
-    assert_int_equal(count_of(bench, POOL_STAT_TUNNELS), 1);
-    nothing_is_open(bench);
-    close(origin);
-}
-
-static void
-tunnel_never_takes_a_parked_connection(void **state)
+failure_of_the_second_part_does_not_hide_the_first(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    struct guest tunnel = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
+    int closed = origin_open("127.0.0.1", 0, 8);
+    uint16_t port = origin_port(closed);
 
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    guest_park(&guest);
-    guest_ask(bench, &tunnel, "127.0.0.1", origin_port(origin), LEASE_TUNNEL);
-    guest_wait(&tunnel);
-    assert_false(lease_facts(tunnel.lease)->is_reused);
-    assert_int_equal(bench_gauges(bench).parked, 1);
-    lease_discard(&tunnel.lease);
-    close(origin);
+    close(closed);
+    fakes.has_oracle = true;
+    guest_ask(bench, &guest, "slow.test", port, LEASE_ANY);
+    oracle_says("127.0.0.1", NULL, false);
+    oracle_fails(ERR_DNS_TIMEOUT);
+    fails_with(bench, &guest, ERR_REFUSED);
 }
 
 static void
-cancelled_tunnel_leaves_nothing(void **state)
+cancelled_lease_ends_a_dial_that_only_asks(void **state)
 {
     struct bench *bench = *state;
-    struct guest tunnel = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
+    struct guest guest = {0};
 
-    guest_ask(bench, &tunnel, "127.0.0.1", origin_port(origin), LEASE_TUNNEL);
-    assert_int_equal(lease_state(tunnel.lease), LEASE_WAITING);
-    lease_cancel(&tunnel.lease);
+    fakes.has_oracle = true;
+    guest_ask(bench, &guest, "slow.test", 80, LEASE_ANY);
+    lease_cancel(&guest.lease);
+    assert_true(fakes.is_cancelled);
     nothing_is_open(bench);
-    close(origin);
+    /* Given up is not failed. */
+    assert_int_equal(count_of(bench, POOL_STAT_DIAL_FAILED), 0);
 }
 
 static void
-failed_tunnel_is_not_counted(void **state)
+slot_of_a_cancelled_dial_goes_to_who_waits(void **state)
 {
     struct bench *bench = *state;
-    struct guest tunnel = {0};
+    struct guest first = {0};
+    struct guest second = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
-    uint16_t port = origin_port(origin);
 
+    bench->settings.max_per_host = 1;
+    pool_configure(bench->pool, &bench->settings);
+    fakes.has_oracle = true;
+    guest_ask(bench, &first, "slow.test", origin_port(origin), LEASE_ANY);
+    guest_ask(bench, &second, "slow.test", origin_port(origin), LEASE_ANY);
+    assert_int_equal(bench_gauges(bench).waiting, 1);
+    lease_cancel(&first.lease);
+    while (!lease_is_dialing(second.lease))
+        bench_turn(bench);
+    oracle_says("127.0.0.1", NULL, true);
+    guest_wait(&second);
+    assert_int_equal(lease_state(second.lease), LEASE_HELD);
+    lease_discard(&second.lease);
     close(origin);
-    guest_ask(bench, &tunnel, "127.0.0.1", port, LEASE_TUNNEL);
-    fails_with(bench, &tunnel, ERR_REFUSED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
 int
-main(int count, char **arguments)
+main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(connection_is_opened_and_described),
@@ -941,31 +506,12 @@ main(int count, char **arguments)
         TEST(out_of_descriptors_with_nothing_parked_is_told),
         TEST(out_of_ports_is_told_as_such),
         TEST(specific_reason_wins_over_a_missing_family),
-        TEST(parked_connection_is_used_again),
-        TEST(dead_parked_connection_is_replaced),
-        TEST(connection_with_unread_bytes_is_not_parked),
-        TEST(announced_end_of_uses_is_obeyed),
-        TEST(announced_timeout_retires_a_connection_before_its_origin),
-        TEST(longer_announced_timeout_does_not_lengthen_ours),
-        TEST(unsafe_request_takes_only_what_was_just_used),
-        TEST(retry_never_takes_a_parked_connection),
-        TEST(connection_used_often_enough_is_closed),
-        TEST(rule_holds_for_parked_connections_too),
-        TEST(rule_holds_for_granted_connections_too),
-        TEST(returned_connection_is_granted_to_who_waits),
-        TEST(freed_slot_is_dialed_by_who_waits),
-        TEST(wait_in_vain_ends_at_its_deadline),
-        TEST(full_queue_refuses_at_once),
-        TEST(cancelled_grant_goes_back),
-        TEST(granted_connection_that_died_is_replaced),
-        TEST(returned_connection_is_used_while_the_dial_goes_on),
-        TEST(tunnels_have_a_cap_of_their_own),
-        TEST(tunnel_never_takes_a_parked_connection),
-        TEST(cancelled_tunnel_leaves_nothing),
-        TEST(failed_tunnel_is_not_counted),
+        TEST(first_addresses_are_tried_before_the_others_are_known),
+        TEST(failed_first_addresses_wait_for_the_others),
+        TEST(failure_of_the_second_part_does_not_hide_the_first),
+        TEST(cancelled_lease_ends_a_dial_that_only_asks),
+        TEST(slot_of_a_cancelled_dial_goes_to_who_waits),
     };
 
-    if (count > 1)
-        cmocka_set_test_filter(arguments[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

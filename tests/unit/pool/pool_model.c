@@ -19,41 +19,11 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "tests/unit/pool/crowd.h"
 #include "tests/unit/pool/model.h"
 #include "tests/unit/pool/rig.h"
 
-enum { THREADS = 4, CLIENTS = MODEL_CLIENTS, DIALS = 2 * CLIENTS };
-
-/* Where a client stands between two calls. */
-enum place { PLACE_IDLE, PLACE_WAITS, PLACE_HOLDS, PLACE_GAVE_UP };
-
-struct client {
-    struct taker taker;
-    unsigned index;
-    enum place place;
-    unsigned seen_grants;
-    unsigned key;
-    struct upstream *stream;
-    struct bucket *dial; /* the slot of its dial under way, or NULL */
-};
-
-/* A thread's clients; alone, with the model beside them. */
-struct crowd {
-    struct rig *rig;
-    struct model *model; /* NULL on threads */
-    uint64_t random;
-    struct client clients[CLIENTS];
-    struct {
-        struct bucket *slot; /* detached from its client, which no longer needs it */
-        unsigned key;
-    } dials[DIALS];
-    size_t dial_count;
-    uint64_t evicted[MODEL_STREAMS];
-    size_t evicted_count;
-    uint64_t steps;
-    const char *doing;
-    bool is_winding_down;
-};
+enum { THREADS = 4 };
 
 static uint64_t
 seed_of_run(void)
@@ -85,484 +55,6 @@ wall_clock(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* xorshift64*: the same on every machine. */
-static unsigned
-draw(struct crowd *crowd, unsigned below)
-{
-    crowd->random ^= crowd->random >> 12;
-    crowd->random ^= crowd->random << 25;
-    crowd->random ^= crowd->random >> 27;
-    return (unsigned)((crowd->random * UINT64_C(2685821657736338717)) >> 33) % below;
-}
-
-/* Five hosts, two of them with equal hashes, two more in the same shard. */
-static struct pool_key
-key_of(unsigned index)
-{
-    static const char *const hosts[MODEL_KEYS] = {"a.test", "b.test", "c.test", "d.test",
-                                                  "e.test"};
-    struct pool_key key = rig_key(hosts[index]);
-
-    if (index < 2)
-        key.hash = UINT64_C(0x1234567800000001);
-    else if (index < 4)
-        key.hash = UINT64_C(0x1234567800000000) + index;
-    return key;
-}
-
-/* ---- each call, and what the model says of it ---- */
-
-static void
-on_evicted(void *arg, const struct upstream *upstream)
-{
-    struct crowd *crowd = arg;
-
-    crowd->evicted[crowd->evicted_count++] = upstream->id;
-}
-
-static void
-begin(struct crowd *crowd, const char *doing)
-{
-    crowd->doing = doing;
-    crowd->steps++;
-    crowd->evicted_count = 0;
-    /* Every call at its own time: then the order of last use is unambiguous. */
-    if (crowd->model != NULL) {
-        rig_advance_ms(1);
-        model_begin(crowd->model, rig_now_us());
-    }
-}
-
-static void
-expect(struct crowd *crowd, bool claim, const char *what)
-{
-    if (claim)
-        return;
-    fprintf(stderr, "step %llu, %s: %s\n", (unsigned long long)crowd->steps, crowd->doing,
-            what);
-    /* cmocka's way out of a test is for the main thread only. */
-    if (crowd->model == NULL)
-        abort();
-    fail();
-}
-
-static void
-expect_grants(struct crowd *crowd)
-{
-    const struct model *model = crowd->model;
-    bool is_granted[CLIENTS] = {false};
-
-    for (size_t i = 0; i < model->grant_count; i++) {
-        const struct model_grant *grant = &model->grants[i];
-        const struct client *client = &crowd->clients[grant->client];
-        const struct upstream *stream = client->taker.waiter.gift.stream;
-
-        is_granted[grant->client] = true;
-        expect(crowd, client->taker.grants == client->seen_grants + 1, "no grant came");
-        expect(crowd, (stream != NULL ? stream->id : 0) == grant->stream, "another gift");
-    }
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        const struct client *client = &crowd->clients[i];
-        bool has_mail = client->taker.grants != client->seen_grants;
-
-        expect(crowd,
-               !has_mail || is_granted[i] || client->place != PLACE_WAITS ||
-                   !model->waiters[i].is_waiting,
-               "a grant that nobody owed");
-    }
-}
-
-static void
-expect_same(struct crowd *crowd)
-{
-    const struct model *model = crowd->model;
-    struct shelf_counts counts;
-
-    if (model == NULL)
-        return;
-    expect(crowd, crowd->evicted_count == model->evicted_count, "another number evicted");
-    for (size_t i = 0; i < crowd->evicted_count; i++)
-        expect(crowd, crowd->evicted[i] == model->evicted[i], "another one evicted");
-    expect_grants(crowd);
-    shelf_count(crowd->rig->shelf, &counts);
-    expect(crowd, counts.open == model->total, "open counts differ");
-    expect(crowd, counts.parked == model_parked(model), "parked counts differ");
-    expect(crowd, counts.waiting == model_waiting(model), "waiting counts differ");
-    expect(crowd, shelf_is_sound(crowd->rig->shelf), "not sound");
-}
-
-static void
-own(struct crowd *crowd, struct upstream *stream)
-{
-    expect(crowd, rig_own(stream), "a stream has two owners");
-}
-
-static enum shelf_got
-do_take(struct crowd *crowd, struct client *client, bool has_slot)
-{
-    struct pool_key key = key_of(client->key);
-    struct shelf_waiter *waiter = &client->taker.waiter;
-    struct shelf_gift *got = &client->taker.got;
-    enum shelf_got result;
-
-    begin(crowd, "take");
-    waiter->has_slot = has_slot;
-    result = shelf_take(crowd->rig->shelf, &key, waiter, got);
-    if (result == SHELF_GOT_STREAM)
-        own(crowd, got->stream);
-    if (crowd->model != NULL) {
-        uint64_t stream = 0;
-
-        expect(crowd,
-               result == model_take(crowd->model, client->index, client->key, waiter->want,
-                                    has_slot, &stream),
-               "another answer");
-        expect(crowd, result != SHELF_GOT_STREAM || got->stream->id == stream,
-               "another stream");
-        expect_same(crowd);
-    }
-    return result;
-}
-
-static void
-do_give(struct crowd *crowd, struct upstream *stream, bool is_used)
-{
-    uint64_t id = stream->id;
-
-    begin(crowd, is_used ? "give" : "give unused");
-    rig_disown(stream);
-    if (is_used)
-        rig_give(crowd->rig, stream);
-    else
-        shelf_give(crowd->rig->shelf, stream);
-    if (crowd->model != NULL)
-        model_give(crowd->model, id, is_used);
-    expect_same(crowd);
-}
-
-static void
-do_close(struct crowd *crowd, struct upstream *stream)
-{
-    uint64_t id = stream->id;
-
-    begin(crowd, "close");
-    rig_disown(stream);
-    rig_close(crowd->rig, stream);
-    if (crowd->model != NULL)
-        model_close(crowd->model, id);
-    expect_same(crowd);
-}
-
-static void
-do_release(struct crowd *crowd, struct bucket *slot, unsigned key)
-{
-    begin(crowd, "release");
-    shelf_release(crowd->rig->shelf, slot);
-    if (crowd->model != NULL)
-        model_release(crowd->model, key);
-    expect_same(crowd);
-}
-
-static bool
-do_leave(struct crowd *crowd, struct client *client)
-{
-    bool has_left;
-
-    begin(crowd, "leave");
-    has_left = shelf_leave(crowd->rig->shelf, &client->taker.waiter);
-    if (crowd->model != NULL)
-        expect(crowd, has_left == model_leave(crowd->model, client->index), "left otherwise");
-    expect_same(crowd);
-    return has_left;
-}
-
-static struct upstream *
-do_open(struct crowd *crowd, struct bucket *slot, unsigned key)
-{
-    struct upstream *stream;
-
-    begin(crowd, "open");
-    stream = rig_open(crowd->rig, slot);
-    own(crowd, stream);
-    if (crowd->model != NULL)
-        model_open(crowd->model, stream->id, key);
-    return stream;
-}
-
-/* ---- what clients do: the lease's part, by dice ---- */
-
-static void
-detach_dial(struct crowd *crowd, struct client *client)
-{
-    if (client->dial == NULL)
-        return;
-    expect(crowd, crowd->dial_count < DIALS, "too many dials");
-    crowd->dials[crowd->dial_count].slot = client->dial;
-    crowd->dials[crowd->dial_count++].key = client->key;
-    client->dial = NULL;
-}
-
-static void
-hold(struct crowd *crowd, struct client *client, struct upstream *stream)
-{
-    client->place = PLACE_HOLDS;
-    client->stream = stream;
-    detach_dial(crowd, client);
-}
-
-static void
-go_idle(struct crowd *crowd, struct client *client)
-{
-    client->place = PLACE_IDLE;
-    client->taker.waiter.turn = 0;
-    if (crowd->model != NULL)
-        model_forget(crowd->model, client->index);
-}
-
-/* slot: granted and not dialed yet, or NULL. */
-static void
-seek(struct crowd *crowd, struct client *client, struct bucket *slot)
-{
-    bool has_slot = slot != NULL || client->dial != NULL;
-
-    client->place = PLACE_WAITS;
-    switch (do_take(crowd, client, has_slot)) {
-    case SHELF_GOT_STREAM:
-        hold(crowd, client, client->taker.got.stream);
-        if (slot != NULL)
-            do_release(crowd, slot, client->key);
-        break;
-    case SHELF_GOT_SLOT:
-        if (!has_slot)
-            slot = client->taker.got.slot;
-        if (slot != NULL)
-            client->dial = slot;
-        break;
-    case SHELF_GOT_QUEUE:
-        break;
-    case SHELF_GOT_FULL:
-        go_idle(crowd, client);
-        break;
-    }
-}
-
-static void
-start(struct crowd *crowd, struct client *client)
-{
-    static const enum shelf_want wants[] = {SHELF_ANY,   SHELF_ANY,   SHELF_ANY,
-                                            SHELF_YOUNG, SHELF_FRESH, SHELF_SLOT};
-
-    client->key = draw(crowd, MODEL_KEYS);
-    client->taker.waiter.want = wants[draw(crowd, 6)];
-    client->taker.waiter.on_granted = rig_on_granted;
-    seek(crowd, client, NULL);
-}
-
-static void
-finish(struct crowd *crowd, struct client *client)
-{
-    struct upstream *stream = client->stream;
-
-    client->stream = NULL;
-    switch (draw(crowd, 5)) {
-    case 0:
-        do_close(crowd, stream);
-        break;
-    case 1:
-        do_give(crowd, stream, false);
-        break;
-    default:
-        do_give(crowd, stream, true);
-        break;
-    }
-    go_idle(crowd, client);
-}
-
-/* The client's own dial ends, well or not. */
-static void
-end_dial(struct crowd *crowd, struct client *client)
-{
-    struct bucket *slot = client->dial;
-    bool is_waiting = do_leave(crowd, client);
-    struct upstream *stream;
-
-    client->dial = NULL;
-    if (draw(crowd, 4) == 0) {
-        do_release(crowd, slot, client->key);
-        if (is_waiting)
-            go_idle(crowd, client);
-        return;
-    }
-    stream = do_open(crowd, slot, client->key);
-    if (is_waiting)
-        hold(crowd, client, stream);
-    else
-        do_give(crowd, stream, false);
-}
-
-static void
-cancel(struct crowd *crowd, struct client *client)
-{
-    if (do_leave(crowd, client)) {
-        detach_dial(crowd, client);
-        go_idle(crowd, client);
-    } else {
-        client->place = PLACE_GAVE_UP;
-        detach_dial(crowd, client);
-    }
-}
-
-/* The client reads its mail. */
-static void
-read_grant(struct crowd *crowd, struct client *client)
-{
-    struct upstream *stream = client->taker.waiter.gift.stream;
-    struct bucket *slot = client->taker.waiter.gift.slot;
-
-    client->seen_grants++;
-    if (stream != NULL)
-        own(crowd, stream);
-    if (client->place == PLACE_GAVE_UP) {
-        if (stream != NULL)
-            do_give(crowd, stream, false);
-        else
-            do_release(crowd, slot, client->key);
-        go_idle(crowd, client);
-    } else if (stream == NULL) {
-        seek(crowd, client, slot);
-    } else if (draw(crowd, 5) > 0) {
-        hold(crowd, client, stream);
-    } else if (draw(crowd, 2) == 0) {
-        /* Dead: the next one, in the old turn. */
-        do_close(crowd, stream);
-        seek(crowd, client, NULL);
-    } else {
-        /* Its rule refuses it. */
-        client->taker.waiter.want = SHELF_SLOT;
-        do_give(crowd, stream, false);
-        seek(crowd, client, NULL);
-    }
-}
-
-static void
-step_client(struct crowd *crowd, struct client *client)
-{
-    switch (client->place) {
-    case PLACE_IDLE:
-        if (!crowd->is_winding_down)
-            start(crowd, client);
-        break;
-    case PLACE_HOLDS:
-        finish(crowd, client);
-        break;
-    case PLACE_GAVE_UP:
-    case PLACE_WAITS:
-        if (client->taker.grants != client->seen_grants && draw(crowd, 3) > 0)
-            read_grant(crowd, client);
-        else if (client->dial != NULL && draw(crowd, 2) == 0)
-            end_dial(crowd, client);
-        else if (client->place == PLACE_WAITS && !crowd->is_winding_down && draw(crowd, 4) == 0)
-            cancel(crowd, client);
-        break;
-    }
-}
-
-/* A dial that nobody waits for any more ends. */
-static void
-step_dial(struct crowd *crowd)
-{
-    struct bucket *slot;
-    unsigned key;
-    size_t chosen;
-
-    if (crowd->dial_count == 0)
-        return;
-    chosen = draw(crowd, (unsigned)crowd->dial_count);
-    slot = crowd->dials[chosen].slot;
-    key = crowd->dials[chosen].key;
-    crowd->dials[chosen] = crowd->dials[--crowd->dial_count];
-    if (draw(crowd, 3) == 0)
-        do_release(crowd, slot, key);
-    else
-        do_give(crowd, do_open(crowd, slot, key), false);
-}
-
-static void
-step_evict(struct crowd *crowd)
-{
-    bool has_evicted;
-
-    begin(crowd, "evict");
-    has_evicted = shelf_evict(crowd->rig->shelf);
-    if (crowd->model != NULL)
-        expect(crowd, has_evicted == model_evict(crowd->model), "evicted otherwise");
-    expect_same(crowd);
-}
-
-static void
-step_configure(struct crowd *crowd)
-{
-    struct pool_settings *settings = &crowd->rig->settings;
-
-    begin(crowd, "configure");
-    settings->max_per_host = 1 + draw(crowd, 6);
-    settings->max_parked_per_host = draw(crowd, 4);
-    settings->max_total = 1 + draw(crowd, 12);
-    settings->max_waiting = draw(crowd, 2 * CLIENTS);
-    settings->fresh_for_unsafe_ms = draw(crowd, 20);
-    rig_configure(crowd->rig);
-    shelf_refresh(crowd->rig->shelf);
-    model_configure(crowd->model, settings);
-    expect_same(crowd);
-}
-
-static void
-step(struct crowd *crowd)
-{
-    unsigned dice = draw(crowd, 100);
-
-    if (dice < 2 || (dice < 20 && crowd->dial_count > CLIENTS / 2) || crowd->is_winding_down)
-        step_dial(crowd);
-    if (dice == 2)
-        step_evict(crowd);
-    else if (dice == 3 && crowd->model != NULL && draw(crowd, 4) == 0)
-        step_configure(crowd);
-    else if (crowd->dial_count < CLIENTS || crowd->is_winding_down)
-        step_client(crowd, &crowd->clients[draw(crowd, CLIENTS)]);
-    else
-        step_dial(crowd);
-}
-
-static bool
-is_quiet(const struct crowd *crowd)
-{
-    for (unsigned i = 0; i < CLIENTS; i++)
-        if (crowd->clients[i].place != PLACE_IDLE)
-            return false;
-    return crowd->dial_count == 0;
-}
-
-static void
-crowd_init(struct crowd *crowd, struct rig *rig, uint64_t seed)
-{
-    memset(crowd, 0, sizeof(*crowd));
-    crowd->rig = rig;
-    crowd->random = seed | 1;
-    for (unsigned i = 0; i < CLIENTS; i++)
-        crowd->clients[i].index = i;
-}
-
-/* Nobody starts anew; whoever waits must be served by what the others give back. */
-static void
-wind_down(struct crowd *crowd)
-{
-    crowd->is_winding_down = true;
-    for (unsigned i = 0; !is_quiet(crowd); i++) {
-        expect(crowd, i < 1000000, "somebody is never served");
-        step(crowd);
-    }
-}
-
 static void
 expect_empty(struct rig *rig)
 {
@@ -588,14 +80,14 @@ run_alone(uint64_t seed, unsigned steps)
     struct crowd *crowd = xcalloc(1, sizeof(*crowd));
 
     rig_init(rig);
-    rig->on_evicted = on_evicted;
+    rig->on_evicted = crowd_on_evicted;
     rig->on_evicted_arg = crowd;
     crowd_init(crowd, rig, seed);
     crowd->model = model;
-    step_configure(crowd);
+    crowd_configure(crowd);
     for (unsigned i = 0; i < steps; i++)
-        step(crowd);
-    wind_down(crowd);
+        crowd_step(crowd);
+    crowd_wind_down(crowd);
     rig->on_evicted = NULL;
     expect_empty(rig);
     rig_fini(rig);
@@ -634,7 +126,6 @@ struct hall {
 struct seat {
     struct hall *hall;
     struct crowd *crowd;
-    uint64_t checkouts;
 };
 
 static void
@@ -655,7 +146,7 @@ run_crowd(void *arg)
     bool was_quiet = false;
 
     while (!atomic_load(&seat->hall->is_over)) {
-        step(crowd);
+        crowd_step(crowd);
         if (crowd->steps % 64 == 0)
             check_caps(crowd);
         if (crowd->steps % 16 == 0)
@@ -664,8 +155,8 @@ run_crowd(void *arg)
     /* Until all are quiet: each may have to give what another one waits for. */
     crowd->is_winding_down = true;
     while (atomic_load(&seat->hall->quiet) < THREADS) {
-        step(crowd);
-        if (!was_quiet && is_quiet(crowd)) {
+        crowd_step(crowd);
+        if (!was_quiet && crowd_is_quiet(crowd)) {
             was_quiet = true;
             atomic_fetch_add(&seat->hall->quiet, 1);
         }

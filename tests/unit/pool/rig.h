@@ -68,4 +68,20 @@ struct upstream *rig_dial(struct rig *rig, const char *host);
 /* Dials and parks it as if it had been used. */
 uint64_t rig_park(struct rig *rig, const char *host);
 
+/* A rig per test, as cmocka wants it. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
+
+/* The shelf's counts, once it was seen to be sound. */
+struct shelf_counts counts_of(struct rig *rig);
+
+/* Takes what must be parked there and returns its id; the stream is closed. */
+uint64_t taken_id(struct rig *rig, const char *host);
+
+/* What a taker was granted is dropped: a dial that fails at once, or a close. */
+void drop_gift(struct rig *rig, struct taker *taker);
+
+/* Leaves a dial of the taker's own and releases its slot. */
+void drop_dial(struct rig *rig, struct taker *taker);
+
 #endif
