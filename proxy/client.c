@@ -5,8 +5,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,13 +78,19 @@ client_wake(struct client *client)
         return;
     }
     if (client->exchange == NULL) {
-        /* An end behind complete requests is no abort: they are answered first. */
-        if (client->is_gone || (client->has_ended && !has_request(client))) {
+        if (client->is_gone) {
             client_free(client);
             return;
         }
-        if (!has_request(client))
+        /* Who does not take the last answer gets no further one: on_write() goes on. */
+        if (client_is_full(client))
             return;
+        /* An end behind complete requests is no abort: they are answered first. */
+        if (!has_request(client)) {
+            if (client->has_ended)
+                client_free(client);
+            return;
+        }
         client->exchange = exchange_new(client);
     }
     exchange_run(client->exchange);
@@ -113,6 +121,26 @@ linger(struct client *client)
         client_set_deadline(client, linger_ms);
 }
 
+/* Between two requests: the last answer goes out, then the next request is looked for. */
+static void
+rest(struct client *client)
+{
+    const struct config *config = client->worker->epoch->config;
+
+    if (client_is_full(client)) {
+        client_set_deadline(client, config->timeout_body_stall);
+        return;
+    }
+    if (has_request(client)) {
+        /* It is here already; deferred, so that the stack does not grow. */
+        bufferevent_trigger(client->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+    } else if (client->has_ended || client->worker->is_draining) {
+        client_close(client);
+        return;
+    }
+    client_set_deadline(client, config->timeout_client_idle);
+}
+
 static void
 on_write(struct bufferevent *bev, void *arg)
 {
@@ -123,6 +151,8 @@ on_write(struct bufferevent *bev, void *arg)
         linger(client);
     else if (client->exchange != NULL)
         exchange_run(client->exchange);
+    else
+        rest(client);
 }
 
 static void
@@ -170,8 +200,12 @@ on_timer(evutil_socket_t fd, short what, void *arg)
     client->deadline_ms = 0;
     if (client->exchange != NULL)
         exchange_late(client->exchange);
-    else
+    else if (!client_is_full(client))
         client_free(client);
+    else if (client_is_reading(client))
+        client_set_deadline(client, client->worker->epoch->config->timeout_body_stall);
+    else
+        client_abort(client);
 }
 
 /* Deadlines move with every step, timers only when one comes to lie earlier than it was. */
@@ -341,6 +375,18 @@ client_queued(const struct client *client)
     return evbuffer_get_length(bufferevent_get_output(client->bev));
 }
 
+bool
+client_is_reading(struct client *client)
+{
+    size_t before = client->unread;
+    int in_socket = 0;
+
+    /* Megabytes lie in the socket: the queue alone stays as it is for minutes. */
+    (void)ioctl(client->fd, SIOCOUTQ, &in_socket);
+    client->unread = client_queued(client) + (size_t)in_socket;
+    return client->unread != before;
+}
+
 /* Queues what the socket did not take, without the first bytes, which it took. */
 static void
 queue(struct client *client, const struct iovec *parts, int count, size_t sent)
@@ -389,23 +435,14 @@ client_finish(struct client *client)
 void
 client_next(struct client *client)
 {
-    struct worker *worker = client->worker;
-
     client->exchange = NULL;
     client->served++;
-    if (client->is_gone || worker->is_stopping) {
+    if (client->is_gone || client->worker->is_stopping) {
         client_abort(client);
         return;
     }
     client_read_directly(client, false);
-    if (has_input(client)) {
-        /* The next request is here already; deferred, so that the stack does not grow. */
-        bufferevent_trigger(client->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
-    } else if (client->has_ended || worker->is_draining) {
-        client_close(client);
-        return;
-    }
-    client_set_deadline(client, worker->epoch->config->timeout_client_idle);
+    rest(client);
 }
 
 void

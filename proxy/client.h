@@ -39,6 +39,7 @@ struct client {
     struct event timer;
     uint64_t timer_ms;    /* when the timer will fire; 0: not armed */
     uint64_t deadline_ms; /* when something must have happened; 0: no deadline */
+    size_t unread;        /* when client_is_reading() was last asked */
     unsigned served;      /* exchanges that ended */
     bool is_loopback;
     bool has_ended; /* the client sent its end: nothing more can be read */
@@ -83,6 +84,12 @@ client_is_full(const struct client *client)
 {
     return client_queued(client) > 0;
 }
+
+/*
+ * Has the client taken anything since this was last asked? For deadlines, while there is
+ * something queued: a slow reader is not a stalled one.
+ */
+bool client_is_reading(struct client *client);
 
 /* Tells the client that nothing more comes; what is queued must be flushed. */
 void client_finish(struct client *client);

@@ -13,7 +13,10 @@
 #include "proxy/access_line.h"
 #include "proxy/answer.h"
 
-/* Pending bytes to an origin: a head, and what one read of a body gives, with chunk framing. */
+/*
+ * Pending bytes to an origin: a head, a body that is sent again, and what one read of a body
+ * gives, with chunk framing.
+ */
 #define TO_ORIGIN_MORE (2 * WORKER_SCRATCH_SIZE)
 
 struct room_row {
@@ -61,7 +64,8 @@ exchange_new(struct client *client)
     exchange->epoch = worker_epoch_ref(worker);
     exchange->config = exchange->epoch->config;
     exchange->started_us = clock_now_us();
-    buf_init(&exchange->to_origin, exchange->config->http_max_head + TO_ORIGIN_MORE);
+    buf_init(&exchange->to_origin, exchange->config->http_max_head +
+                                       exchange->config->http_max_replay + TO_ORIGIN_MORE);
     buf_init(&exchange->replay, exchange->config->http_max_replay);
     buf_init(&exchange->answer_head, exchange->config->http_max_head + WORKER_SCRATCH_SIZE);
     set_room(exchange, ROOM_HEAD);

@@ -84,6 +84,7 @@ struct exchange {
     struct watch watch;   /* open while the lease is held */
     unsigned ready;       /* WATCH_READ, WATCH_WRITE: seen and not yet used */
     bool has_lost_origin; /* it closed or broke: nothing more can be sent to it */
+    bool was_tired;       /* it gave up waiting before it saw this request */
     bool has_sent;        /* the origin's socket took something of this request */
     struct lease_facts facts;
     bool has_facts;
@@ -101,7 +102,6 @@ struct exchange {
     bool has_finished_down;
 
     uint64_t moved_bytes;     /* both ways, when the deadline was last set */
-    size_t queued_bytes;      /* towards the client, when it was last found slow */
     enum forward_phase phase; /* when the deadline was last set */
 
     uint64_t sent_bytes;     /* to the origin */

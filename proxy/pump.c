@@ -211,7 +211,9 @@ origin_ended(struct exchange *exchange, enum err err)
     struct gather gather;
 
     exchange->is_parkable = false;
-    if (err != ERR_CLOSED || exchange->answer_body.kind != BODY_UNTIL_CLOSE)
+    /* Where a write has met the reset already, reading finds what looks like a proper end. */
+    if (err != ERR_CLOSED || exchange->has_lost_origin ||
+        exchange->answer_body.kind != BODY_UNTIL_CLOSE)
         return FLOW_ORIGIN_LOST;
     exchange->answer_body.is_done = true;
     gather_init(&gather, exchange->framing.kind == BODY_CHUNKED, send_down, exchange);
@@ -245,5 +247,6 @@ pump_watch(struct exchange *exchange)
 
     watch_want(&exchange->watch,
                (wants_more ? WATCH_READ : 0) | (is_pending ? WATCH_WRITE : 0));
-    client_want_read(exchange->client, !is_pending && !exchange->request_body.is_done);
+    client_want_read(exchange->client, !is_pending && !exchange->request_body.is_done &&
+                                           !exchange->has_lost_origin);
 }

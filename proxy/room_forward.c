@@ -88,6 +88,17 @@ pass_interim(struct exchange *exchange, const struct head *head)
     return FLOW_WAIT;
 }
 
+/*
+ * A 408 on a connection that lay idle is older than our request: the origin was tired of
+ * waiting (RFC 9110 §15.5.9). On a new connection it would be an answer.
+ */
+static bool
+is_too_old(const struct exchange *exchange, const struct head *head)
+{
+    return head->status == 408 && exchange->facts.may_be_stale && exchange->is_replayable &&
+           !exchange->is_retry && !fields_keep_alive(head, false);
+}
+
 /* Heads from these bytes: any number of interim ones, then the answer's. Says what was used. */
 static enum flow
 read_heads(struct exchange *exchange, struct slice *bytes)
@@ -106,6 +117,10 @@ read_heads(struct exchange *exchange, struct slice *bytes)
             return FLOW_WAIT;
         if (parse == PARSE_REFUSE)
             return FLOW_BROKEN;
+        if (is_too_old(exchange, &head)) {
+            exchange->was_tired = true;
+            return FLOW_ORIGIN_LOST;
+        }
         rest = (struct slice){bytes->data + head.size, bytes->size - head.size};
         if (head.status >= 200) {
             bytes->size = 0;
@@ -158,7 +173,7 @@ static bool
 may_retry(const struct exchange *exchange)
 {
     return exchange->facts.may_be_stale && !exchange->is_retry && !exchange->has_answer &&
-           exchange->received_bytes == 0 &&
+           (exchange->received_bytes == 0 || exchange->was_tired) &&
            (exchange->is_replayable ||
             (!exchange->has_sent && exchange->request_body.kind == BODY_NONE));
 }
@@ -170,6 +185,8 @@ origin_lost(struct exchange *exchange)
         exchange_drop_origin(exchange);
         exchange->is_retry = true;
         exchange->has_lost_origin = false;
+        exchange->phase = PHASE_SENDING;
+        buf_reset(&exchange->answer_head);
         worker_count(exchange->worker, PROXY_STAT_RETRIES, 1);
         return exchange_enter(exchange, ROOM_CHECKOUT);
     }
@@ -259,15 +276,13 @@ room_forward(struct exchange *exchange)
 enum step
 room_forward_late(struct exchange *exchange)
 {
-    size_t queued = client_queued(exchange->client);
+    bool is_full = client_is_full(exchange->client);
 
-    /* A slow reader whose queue got shorter is slow, not stalled. */
-    if (queued > 0 && queued != exchange->queued_bytes) {
-        exchange->queued_bytes = queued;
+    if (is_full && client_is_reading(exchange->client)) {
         client_set_deadline(exchange->client, exchange->config->timeout_body_stall);
         return STEP_WAIT;
     }
-    if (queued > 0)
+    if (is_full)
         return exchange_fail(exchange, REASON_CLIENT_STALLED, NULL);
     if (exchange->phase == PHASE_SENDING && buf_size(&exchange->to_origin) == 0)
         return exchange_fail(exchange, REASON_BODY_TIMEOUT, NULL);
