@@ -28,10 +28,13 @@ struct tuple_table {
     struct tuple_shard shards[TUPLE_SHARDS];
 };
 
-/* The two ends, as the search knows them. */
+/*
+ * The two ends as rows are found by: without disguise, since what we dialed as ::ffff:1.2.3.4
+ * is accepted as 1.2.3.4, or the other way round.
+ */
 struct tuple_ends {
-    const struct address *local;
-    const struct address *remote;
+    struct address local;
+    struct address remote;
 };
 
 const char *
@@ -66,13 +69,19 @@ put_address(unsigned char *to, const struct address *address)
     return is_v4 ? 7 : 19;
 }
 
+static struct tuple_ends
+ends_of(const struct address *local, const struct address *remote)
+{
+    return (struct tuple_ends){address_unmapped(local), address_unmapped(remote)};
+}
+
 static uint64_t
 ends_hash(const struct tuple_ends *ends)
 {
     unsigned char bytes[2 * 19];
-    size_t size = put_address(bytes, ends->local);
+    size_t size = put_address(bytes, &ends->local);
 
-    size += put_address(bytes + size, ends->remote);
+    size += put_address(bytes + size, &ends->remote);
     return hash_bytes(bytes, size);
 }
 
@@ -80,9 +89,11 @@ static bool
 has_ends(const struct map_node *node, const void *key)
 {
     const struct tuple_row *row = MAP_OWNER(node, struct tuple_row, node);
+    struct tuple_ends have = ends_of(&row->local, &row->remote);
     const struct tuple_ends *ends = key;
 
-    return address_equal(&row->local, ends->local) && address_equal(&row->remote, ends->remote);
+    return address_equal(&have.local, &ends->local) &&
+           address_equal(&have.remote, &ends->remote);
 }
 
 /* From the top bits, since the map takes the lowest ones. */
@@ -123,7 +134,7 @@ tuple_insert(struct tuple_table *table, const struct pool_key *key, const struct
 {
     size_t host_size = strlen(key->host) + 1;
     struct tuple_row *row = xcalloc(1, sizeof(*row) + host_size);
-    struct tuple_ends ends = {local, remote};
+    struct tuple_ends ends = ends_of(local, remote);
     struct tuple_shard *shard;
 
     row->local = *local;
@@ -162,7 +173,7 @@ bool
 tuple_holds(struct tuple_table *table, const struct address *local,
             const struct address *remote)
 {
-    struct tuple_ends ends = {local, remote};
+    struct tuple_ends ends = ends_of(local, remote);
     uint64_t hash = ends_hash(&ends);
     struct tuple_shard *shard = shard_of(table, hash);
     bool is_held;

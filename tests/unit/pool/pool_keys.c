@@ -99,6 +99,26 @@ table_finds_a_connection_by_both_ends(void **state)
 }
 
 static void
+table_sees_through_ipv4_in_ipv6_clothes(void **state)
+{
+    struct tuple_table *table = tuple_table_new();
+    struct pool_key key = rig_key("a.test");
+    struct address plain_local = parsed("127.0.0.1:40000");
+    struct address plain_remote = parsed("127.0.0.1:3128");
+    struct address mapped_local = parsed("[::ffff:127.0.0.1]:40000");
+    struct address mapped_remote = parsed("[::ffff:127.0.0.1]:3128");
+    struct tuple_row *row = tuple_insert(table, &key, &mapped_local, &mapped_remote);
+
+    (void)state;
+    assert_true(tuple_holds(table, &plain_local, &plain_remote));
+    tuple_remove(table, row);
+    row = tuple_insert(table, &key, &plain_local, &plain_remote);
+    assert_true(tuple_holds(table, &mapped_local, &mapped_remote));
+    tuple_remove(table, row);
+    tuple_table_free(table);
+}
+
+static void
 ids_are_never_used_again(void **state)
 {
     struct tuple_table *table = tuple_table_new();
@@ -198,6 +218,7 @@ main(void)
         cmocka_unit_test(other_ports_and_hosts_are_other_keys),
         cmocka_unit_test(names_that_cannot_be_are_refused),
         cmocka_unit_test(table_finds_a_connection_by_both_ends),
+        cmocka_unit_test(table_sees_through_ipv4_in_ipv6_clothes),
         cmocka_unit_test(ids_are_never_used_again),
         cmocka_unit_test(view_shows_what_the_owner_wrote),
         cmocka_unit_test(no_more_rows_are_shown_than_asked_for),
