@@ -5,11 +5,11 @@
 need curl
 
 origin_start
-random_file "$origin_root/file" 3000000 || give_up "no test file"
+random_file "$origin_root/file" 5000000 || give_up "no test file"
 carpool_start --set drain.timeout=20s
 clients=()
 
-# 20 downloads at 1 MB/s, 10 of them through tunnels: about 3 s each.
+# 20 downloads at 1 MB/s, 10 of them through tunnels: about 5 s each.
 downloads_run() {
   local i
   for i in $(seq 10); do
@@ -90,6 +90,6 @@ before=${EPOCHREALTIME/./}
 kill -TERM "$carpool_pid"
 wait_until 5 port_is_closed
 kill -TERM "$carpool_pid"
-claim "a second SIGTERM ends carpool at once" wait_until 1 is_gone "$carpool_pid"
+claim "a second SIGTERM ends carpool at once" wait_until 3 is_gone "$carpool_pid"
 claim "with a status of its own, not by the signal" ends_by_itself
 done_testing
