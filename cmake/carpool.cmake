@@ -62,7 +62,8 @@ endif()
 
 # A report of a sanitizer says where, and ends the program.
 set(CARPOOL_TEST_ENVIRONMENT
-    UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+    UBSAN_OPTIONS=print_stacktrace=1
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp)
 
 # carpool_library(NAME SOURCES a.c … LINK lower …): one layer. Its LINK list is the layering:
 # what is not named there neither compiles into it nor links.
