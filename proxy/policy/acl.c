@@ -57,7 +57,8 @@ is_own(const struct own_addresses *own, const struct address *destination)
             continue;
         if (is_anywhere || address_equal_ip(&listener, destination))
             return true;
-        if (address_kind(&listener) == ADDRESS_UNSPECIFIED && is_local(destination))
+        if (address_kind(&listener) == ADDRESS_UNSPECIFIED &&
+            (address_kind(destination) == ADDRESS_LOOPBACK || is_local(destination)))
             return true;
     }
     return false;

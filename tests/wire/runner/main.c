@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/wire/runner/network.h"
 #include "tests/wire/runner/peer.h"
 #include "tests/wire/runner/program.h"
 #include "tests/wire/runner/verbs.h"
@@ -126,6 +127,7 @@ main(int argc, char **argv)
         script_free(&world.script);
         return 2;
     }
+    network_check(&world);
     peer_new(&world, "client");
     run(&world);
     world_clean(&world);

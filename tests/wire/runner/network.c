@@ -29,17 +29,47 @@ add_address(struct world *world, int fd, unsigned number, const char *text)
     ioctl(fd, SIOCSIFNETMASK, &request);
 }
 
+static _Noreturn void
+skip(struct world *world, const char *why)
+{
+    world_complain(world, "skipped: %s: %s", why, strerror(errno));
+    world_clean(world);
+    exit(EXIT_SKIPPED);
+}
+
+static bool
+has_ipv6(void)
+{
+    struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_bound;
+
+    if (fd == -1)
+        return false;
+    is_bound = bind(fd, (struct sockaddr *)&loopback, sizeof(loopback)) == 0;
+    close(fd);
+    return is_bound;
+}
+
+void
+network_check(struct world *world)
+{
+    for (size_t i = 0; i < world->script.count; i++) {
+        world->now = &world->script.statements[i];
+        for (size_t word = 1; word < world->now->word_count; word++)
+            if (strncmp(world->now->words[word], "[::1]", 5) == 0 && !has_ipv6())
+                skip(world, "no IPv6 here");
+    }
+}
+
 void
 network_enter(struct world *world)
 {
     struct ifreq request = {.ifr_name = "lo"};
     int fd;
 
-    if (unshare(CLONE_NEWNET) == -1 && unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1) {
-        world_complain(world, "skipped: no network namespace to be had: %s", strerror(errno));
-        world_clean(world);
-        exit(EXIT_SKIPPED);
-    }
+    if (unshare(CLONE_NEWNET) == -1 && unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
+        skip(world, "no network namespace to be had");
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ioctl(fd, SIOCGIFFLAGS, &request);
     request.ifr_flags |= IFF_UP | IFF_RUNNING;

@@ -13,4 +13,8 @@
  */
 void network_enter(struct world *world);
 
+/* Ends the test as skipped if a statement listens on [::1] and this machine has no such
+ * address. */
+void network_check(struct world *world);
+
 #endif
