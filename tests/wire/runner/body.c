@@ -14,7 +14,7 @@ take(struct world *world, struct peer *peer, struct bytes *body, uint64_t size)
         bytes_add(body, peer->in.data, part);
         bytes_consume(&peer->in, part);
         size -= part;
-        if (size > 0 && peer_fill(world, peer, world->deadline_ms) != FILL_BYTES)
+        if (size > 0 && peer_fill(world, peer, WORLD_DEADLINE) != FILL_BYTES)
             return false;
     }
     return true;
@@ -29,7 +29,7 @@ take_line(struct world *world, struct peer *peer, char *text, size_t room)
 
     while (peer->in.size == 0 ||
            (end = memmem(peer->in.data, peer->in.size, "\r\n", 2)) == NULL)
-        if (peer_fill(world, peer, world->deadline_ms) != FILL_BYTES)
+        if (peer_fill(world, peer, WORLD_DEADLINE) != FILL_BYTES)
             return false;
     if ((size_t)(end - peer->in.data) >= room)
         return false;
@@ -70,7 +70,7 @@ take_body(struct world *world, struct peer *peer, struct bytes *body)
         is_whole = take_chunks(world, peer, body);
     } else if (peer->content == CONTENT_UNTIL_CLOSE) {
         while (fill == FILL_BYTES)
-            fill = peer_fill(world, peer, world->deadline_ms);
+            fill = peer_fill(world, peer, WORLD_DEADLINE);
         is_whole = fill == FILL_END;
         bytes_add(body, peer->in.data, peer->in.size);
         bytes_consume(&peer->in, peer->in.size);
@@ -144,7 +144,7 @@ message_expect_cut(struct world *world, struct peer *peer)
 
     bytes_free(&body);
     while (!is_whole && fill == FILL_BYTES)
-        fill = peer_fill(world, peer, world->deadline_ms);
+        fill = peer_fill(world, peer, WORLD_DEADLINE);
     peer->content = CONTENT_NONE;
     bytes_consume(&peer->in, peer->in.size);
     if (is_whole)

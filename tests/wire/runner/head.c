@@ -16,7 +16,7 @@ wait_for_head(struct world *world, struct peer *peer)
 
     while (peer->in.size == 0 ||
            (end = memmem(peer->in.data, peer->in.size, "\r\n\r\n", 4)) == NULL) {
-        fill = peer_fill(world, peer, world->deadline_ms);
+        fill = peer_fill(world, peer, WORLD_DEADLINE);
         if (fill != FILL_BYTES || peer->in.size > MOST_HEAD) {
             world_complain(world, "%s: no whole head came", peer->name);
             message_fail(world, peer, fill);

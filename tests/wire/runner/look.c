@@ -31,7 +31,7 @@ fetch(struct world *world, const char *path, struct bytes *body)
     peer_connect(world, peer, admin, NULL);
     snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path, admin);
     peer_queue(peer, request, strlen(request));
-    while ((fill = peer_fill(world, peer, world->deadline_ms)) == FILL_BYTES)
+    while ((fill = peer_fill(world, peer, WORLD_DEADLINE)) == FILL_BYTES)
         ;
     if (peer->in.size < 12 || memcmp(peer->in.data + 9, "200", 3) != 0 ||
         (end = memmem(peer->in.data, peer->in.size, "\r\n\r\n", 4)) == NULL)
@@ -198,7 +198,7 @@ look_says(struct world *world)
             if (has_all(world, &view))
                 return;
         }
-        if (world_turn(world, -1, world->deadline_ms) == TURN_LATE)
+        if (world_turn(world, -1, WORLD_DEADLINE) == TURN_LATE)
             world_fail(world, "carpool's log does not say so");
     }
 }

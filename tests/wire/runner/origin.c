@@ -141,7 +141,7 @@ origin_accept(struct world *world, struct origin *origin, const char *name)
     enum turn turn;
     int fd;
 
-    while ((turn = world_turn(world, origin->listener, world->deadline_ms)) != TURN_READY)
+    while ((turn = world_turn(world, origin->listener, WORLD_DEADLINE)) != TURN_READY)
         if (turn == TURN_LATE)
             world_fail(world, "nobody connects to %s", origin->name);
     fd = accept4(origin->listener, NULL, NULL, SOCK_CLOEXEC);

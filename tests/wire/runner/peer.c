@@ -150,7 +150,7 @@ void
 peer_flush_all(struct world *world, struct peer *peer)
 {
     while (peer_has_queued(peer))
-        if (world_turn(world, -1, world->deadline_ms) == TURN_LATE)
+        if (world_turn(world, -1, WORLD_DEADLINE) == TURN_LATE)
             world_fail(world, "%s: the other side takes no more bytes", peer->name);
 }
 

@@ -122,7 +122,7 @@ wait_for_line(struct world *world, struct program *program, const char *failure)
     while (!has_line(&program->out_text)) {
         if (program->out == -1)
             program_fail(world, program, failure);
-        if (world_turn(world, -1, world->deadline_ms) == TURN_LATE)
+        if (world_turn(world, -1, WORLD_DEADLINE) == TURN_LATE)
             world_fail(world, "%s in time", failure);
     }
     return strndup((char *)program->out_text.data,
@@ -347,7 +347,7 @@ carpool_finish(struct world *world)
         kill(world->carpool.pid, SIGTERM);
     world->may_end = true;
     while (world->carpool.out != -1 || world->carpool.err != -1)
-        if (world_turn(world, -1, world->deadline_ms) == TURN_LATE)
+        if (world_turn(world, -1, WORLD_DEADLINE) == TURN_LATE)
             world_fail(world, "carpool does not end after SIGTERM: something still runs in it");
     world->is_running = false;
     program_reap(&world->carpool);

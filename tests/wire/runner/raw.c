@@ -54,7 +54,7 @@ message_expect(struct world *world, struct peer *peer)
     world_message(world, true, &pattern);
     while (at < pattern.size && fill == FILL_BYTES) {
         if (used == peer->in.size) {
-            fill = peer_fill(world, peer, world->deadline_ms);
+            fill = peer_fill(world, peer, WORLD_DEADLINE);
         } else if (pattern.items[at] == PATTERN_ANY) {
             if (peer->in.data[used] == '\r' || peer->in.data[used] == '\n')
                 at++;
@@ -121,7 +121,7 @@ message_expect_bytes(struct world *world, struct peer *peer)
         size_t fitting;
 
         if (peer->in.size == 0)
-            fill = peer_fill(world, peer, world->deadline_ms);
+            fill = peer_fill(world, peer, WORLD_DEADLINE);
         part = peer->in.size < count - at ? peer->in.size : count - at;
         fitting = message_count_filling(world, 3, at, peer->in.data, part);
         at += fitting;
@@ -140,7 +140,7 @@ expect_end(struct world *world, struct peer *peer, bool may_close, bool may_rese
     enum fill fill = FILL_BYTES;
 
     if (peer->in.size == 0)
-        fill = peer_fill(world, peer, world->deadline_ms);
+        fill = peer_fill(world, peer, WORLD_DEADLINE);
     if ((fill == FILL_END && may_close) || (fill == FILL_RESET && may_reset))
         return;
     world_complain(world, "%s: the connection does not end as expected", peer->name);

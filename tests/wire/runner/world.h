@@ -57,6 +57,9 @@ struct world {
 /* A monotonic clock in milliseconds. */
 int64_t now_ms(void);
 
+/* As a time to wait for: the deadline of the conversation, wherever it moves. */
+#define WORLD_DEADLINE INT64_MAX
+
 /* What a wait ended with. */
 enum turn { TURN_READY, TURN_OTHER, TURN_LATE };
 
