@@ -4,6 +4,8 @@
 #include "base/stream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +38,17 @@ stream_write(struct stream *stream, const struct iovec *parts, int count, size_t
         return err_from_errno(errno);
     *sent = (size_t)taken;
     return ERR_OK;
+}
+
+size_t
+stream_unacknowledged(const struct stream *stream)
+{
+    int count = 0;
+
+    /* It fails on what is no socket of TCP, of which nothing is known. */
+    if (ioctl(stream->fd, SIOCOUTQ, &count) == -1)
+        return 0;
+    return (size_t)count;
 }
 
 enum err

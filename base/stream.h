@@ -28,6 +28,9 @@ enum err stream_read(struct stream *stream, void *to, size_t size, size_t *got);
 enum err stream_write(struct stream *stream, const struct iovec *parts, int count,
                       size_t *sent);
 
+/* Bytes that were written and that the far side has not acknowledged yet. */
+size_t stream_unacknowledged(const struct stream *stream);
+
 /* Tells the far side that no more comes; what it sends can still be read. */
 enum err stream_finish(struct stream *stream);
 

@@ -463,6 +463,24 @@ lease_discard(struct lease **owned)
 }
 
 void
+lease_renew(struct lease *lease)
+{
+    struct upstream *upstream = lease->upstream;
+
+    assert(lease->state == LEASE_HELD && !lease->is_tunnel);
+    /* The slot stays: whoever waits for one must not come before a request that had one. */
+    lease->slot = upstream->bucket;
+    lease->upstream = NULL;
+    upstream_close(upstream, lease->lane->pool->table);
+    stat_add(&lease->lane->stats[POOL_STAT_CLOSED], 1);
+    lease->state = LEASE_WAITING;
+    lease->waiter.want = SHELF_FRESH;
+    lease->is_inside = true;
+    lease_seek(lease);
+    lease->is_inside = false;
+}
+
+void
 lease_cancel(struct lease **owned)
 {
     struct lease *lease = *owned;

@@ -87,6 +87,13 @@ void lease_park(struct lease **owned, const struct park_terms *terms);
 void lease_discard(struct lease **owned);
 
 /*
+ * A HELD lease's connection was dead already when it was reused: closes it and dials a new one
+ * in its place, before all who wait at a cap. The lease is then as after lease_checkout(), with
+ * LEASE_FRESH. Shut the watch first.
+ */
+void lease_renew(struct lease *lease);
+
+/*
  * Gives up a lease in any state: what it was granted goes back. A HELD one is closed like
  * lease_discard(), as nobody vouches for it. NULL is fine.
  */

@@ -5,10 +5,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,12 +28,23 @@ client_bury(struct grave *grave)
     free((char *)grave - offsetof(struct client, grave));
 }
 
+/* Bytes count as sent when the socket has taken them, not when they are queued. */
+static void
+count_queue(struct client *client)
+{
+    size_t queued = client_queued(client);
+
+    worker_count(client->worker, PROXY_STAT_TO_CLIENTS, client->uncounted - queued);
+    client->uncounted = queued;
+}
+
 static void
 client_free(struct client *client)
 {
     struct worker *worker = client->worker;
 
     assert(client->exchange == NULL);
+    count_queue(client);
     TAILQ_REMOVE(&worker->clients, client, link);
     stat_sub(&worker->stats.proxy[PROXY_STAT_CLIENTS], 1);
     atomic_fetch_sub_explicit(worker->all_clients, 1, memory_order_relaxed);
@@ -147,6 +156,7 @@ on_write(struct bufferevent *bev, void *arg)
     struct client *client = arg;
 
     (void)bev;
+    count_queue(client);
     if (client->is_closing)
         linger(client);
     else if (client->exchange != NULL)
@@ -378,12 +388,11 @@ client_queued(const struct client *client)
 bool
 client_is_reading(struct client *client)
 {
+    const struct stream stream = {client->fd};
     size_t before = client->unread;
-    int in_socket = 0;
 
     /* Megabytes lie in the socket: the queue alone stays as it is for minutes. */
-    (void)ioctl(client->fd, SIOCOUTQ, &in_socket);
-    client->unread = client_queued(client) + (size_t)in_socket;
+    client->unread = client_queued(client) + stream_unacknowledged(&stream);
     return client->unread != before;
 }
 
@@ -413,7 +422,6 @@ client_write(struct client *client, const struct iovec *parts, int count)
         return;
     for (int i = 0; i < count; i++)
         size += parts[i].iov_len;
-    worker_count(client->worker, PROXY_STAT_TO_CLIENTS, size);
     /* What is queued goes first; the bufferevent's output cannot be written from outside. */
     if (!client_is_full(client))
         err = stream_write(&stream, parts, count, &sent);
@@ -421,6 +429,8 @@ client_write(struct client *client, const struct iovec *parts, int count)
         client->is_gone = true;
         return;
     }
+    worker_count(client->worker, PROXY_STAT_TO_CLIENTS, sent);
+    client->uncounted += size - sent;
     if (sent < size)
         queue(client, parts, count, sent);
 }

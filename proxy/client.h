@@ -39,6 +39,7 @@ struct client {
     struct event timer;
     uint64_t timer_ms;    /* when the timer will fire; 0: not armed */
     uint64_t deadline_ms; /* when something must have happened; 0: no deadline */
+    size_t uncounted;     /* queued, and not yet in the counters */
     size_t unread;        /* when client_is_reading() was last asked */
     unsigned served;      /* exchanges that ended */
     bool is_loopback;

@@ -67,6 +67,7 @@ struct exchange {
     uint64_t started_us;
 
     /* the request */
+    size_t head_seen;  /* bytes of a head that is not complete, when it was last looked at */
     void *head_memory; /* what head and target borrow from */
     struct head head;
     struct target target;
@@ -84,7 +85,7 @@ struct exchange {
     struct watch watch;   /* open while the lease is held */
     unsigned ready;       /* WATCH_READ, WATCH_WRITE: seen and not yet used */
     bool has_lost_origin; /* it closed or broke: nothing more can be sent to it */
-    bool was_tired;       /* it gave up waiting before it saw this request */
+    bool is_answer_old;   /* what came was sent before it saw this request */
     bool has_sent;        /* the origin's socket took something of this request */
     struct lease_facts facts;
     bool has_facts;
@@ -142,6 +143,13 @@ enum step exchange_fail_origin(struct exchange *exchange, enum reason reason, co
 
 /* Shuts the watch and gives up the lease: the connection is not used any further. */
 void exchange_drop_origin(struct exchange *exchange);
+
+/*
+ * Both messages are complete: parks the upstream connection if nothing speaks against it,
+ * closes it otherwise. The pump calls it before the last bytes of the answer leave: a client
+ * that asks again at once, through whichever worker, must find the connection on the shelf.
+ */
+void exchange_give_back(struct exchange *exchange);
 
 /* The rooms, each in its own file. */
 enum step room_head(struct exchange *exchange);

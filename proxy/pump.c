@@ -195,10 +195,12 @@ pump_answer(struct exchange *exchange, struct slice head, struct slice bytes)
     }
     if (parse == PARSE_DONE && !was_done && gather.is_chunked)
         gather_raw(&gather, EMIT_LAST_CHUNK);
-    gather_flush(&gather);
     /* Bytes behind the end of an answer belong to nobody: the connection is not used again. */
     if (bytes.size > 0)
         exchange->is_parkable = false;
+    if (body->is_done)
+        exchange_give_back(exchange);
+    gather_flush(&gather);
     if (parse == PARSE_REFUSE)
         return FLOW_BROKEN;
     return body->is_done ? FLOW_DONE : FLOW_WAIT;

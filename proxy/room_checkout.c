@@ -39,8 +39,6 @@ wanted(const struct exchange *exchange)
 {
     if (exchange->target.form == TARGET_AUTHORITY)
         return LEASE_TUNNEL;
-    if (exchange->is_retry)
-        return LEASE_FRESH;
     if (exchange->is_replayable)
         return LEASE_ANY;
     return method_is_idempotent(exchange->head.method) ? LEASE_FRESH : LEASE_YOUNG;

@@ -118,7 +118,7 @@ read_heads(struct exchange *exchange, struct slice *bytes)
         if (parse == PARSE_REFUSE)
             return FLOW_BROKEN;
         if (is_too_old(exchange, &head)) {
-            exchange->was_tired = true;
+            exchange->is_answer_old = true;
             return FLOW_ORIGIN_LOST;
         }
         rest = (struct slice){bytes->data + head.size, bytes->size - head.size};
@@ -134,6 +134,18 @@ read_heads(struct exchange *exchange, struct slice *bytes)
     return FLOW_WAIT;
 }
 
+/*
+ * An answer acknowledges the request that it answers. What comes on a reused connection while
+ * not a byte of the request is acknowledged was on its way before, belongs to somebody else's
+ * request or to none, and was too late for the probe (RFC 9112 §9.2).
+ */
+static bool
+is_before_request(struct exchange *exchange, size_t got)
+{
+    return exchange->facts.may_be_stale && exchange->received_bytes == got &&
+           stream_unacknowledged(lease_stream(exchange->lease)) >= exchange->sent_bytes;
+}
+
 static enum flow
 read_answer_head(struct exchange *exchange)
 {
@@ -147,6 +159,10 @@ read_answer_head(struct exchange *exchange)
         return FLOW_WAIT;
     if (err != ERR_OK)
         return FLOW_ORIGIN_LOST;
+    if (is_before_request(exchange, bytes.size)) {
+        exchange->is_answer_old = true;
+        return FLOW_ORIGIN_LOST;
+    }
     if (had == 0) {
         flow = read_heads(exchange, &bytes);
         if (flow == FLOW_WAIT && buf_append_slice(held, bytes) != ERR_OK)
@@ -173,7 +189,7 @@ static bool
 may_retry(const struct exchange *exchange)
 {
     return exchange->facts.may_be_stale && !exchange->is_retry && !exchange->has_answer &&
-           (exchange->received_bytes == 0 || exchange->was_tired) &&
+           (exchange->received_bytes == 0 || exchange->is_answer_old) &&
            (exchange->is_replayable ||
             (!exchange->has_sent && exchange->request_body.kind == BODY_NONE));
 }
@@ -182,7 +198,8 @@ static enum step
 origin_lost(struct exchange *exchange)
 {
     if (may_retry(exchange)) {
-        exchange_drop_origin(exchange);
+        watch_shut(&exchange->watch);
+        lease_renew(exchange->lease);
         exchange->is_retry = true;
         exchange->has_lost_origin = false;
         exchange->phase = PHASE_SENDING;
@@ -192,7 +209,8 @@ origin_lost(struct exchange *exchange)
     }
     if (exchange->has_answer)
         return exchange_fail(exchange, REASON_ORIGIN_CUT, NULL);
-    return exchange_fail_origin(exchange, REASON_ORIGIN_CLOSED, NULL);
+    return exchange_fail_origin(
+        exchange, exchange->is_answer_old ? REASON_ORIGIN_BROKEN : REASON_ORIGIN_CLOSED, NULL);
 }
 
 static enum step
@@ -234,7 +252,8 @@ static void
 note_progress(struct exchange *exchange, enum flow up)
 {
     const struct config *config = exchange->config;
-    uint64_t moved = exchange->sent_bytes + exchange->received_bytes;
+    uint64_t moved = exchange->sent_bytes + exchange->received_bytes + exchange->answer_bytes -
+                     client_queued(exchange->client);
     enum forward_phase phase = phase_of(exchange, up);
 
     if (phase == exchange->phase && (phase == PHASE_WAITING || moved == exchange->moved_bytes))

@@ -55,6 +55,33 @@ understand(struct exchange *exchange)
     return REFUSAL_NONE;
 }
 
+/*
+ * A head is parsed from its start each time. One that drips in byte by byte would cost the
+ * square of its size, so only what may change the answer is looked at: the first bytes, a
+ * line's end, a limit passed.
+ */
+static bool
+is_worth_parsing(struct exchange *exchange, struct slice bytes,
+                 const struct head_limits *limits)
+{
+    size_t seen = exchange->head_seen < bytes.size ? exchange->head_seen : 0;
+
+    exchange->head_seen = bytes.size;
+    return seen == 0 || memchr(bytes.data + seen, '\n', bytes.size - seen) != NULL ||
+           (seen <= limits->line_size && bytes.size > limits->line_size) ||
+           bytes.size > limits->head_size;
+}
+
+static enum step
+wait_for_more(struct exchange *exchange)
+{
+    const struct client *client = exchange->client;
+
+    if (client->is_gone)
+        return exchange_end(exchange, REASON_CLIENT_GONE, FATE_ABORT);
+    return client->has_ended ? exchange_fail(exchange, REASON_INCOMPLETE, NULL) : STEP_WAIT;
+}
+
 enum step
 room_head(struct exchange *exchange)
 {
@@ -66,11 +93,11 @@ room_head(struct exchange *exchange)
     struct slice bytes = client_input(client, SIZE_MAX);
     enum refusal refusal;
 
+    if (!is_worth_parsing(exchange, bytes, &limits))
+        return wait_for_more(exchange);
     switch (head_parse_request(bytes, &limits, &parsed)) {
     case PARSE_MORE:
-        if (client->is_gone)
-            return exchange_end(exchange, REASON_CLIENT_GONE, FATE_ABORT);
-        return client->has_ended ? exchange_fail(exchange, REASON_INCOMPLETE, NULL) : STEP_WAIT;
+        return wait_for_more(exchange);
     case PARSE_REFUSE:
         return exchange_fail(exchange, reason_of_refusal(parsed.refusal), NULL);
     case PARSE_DONE:

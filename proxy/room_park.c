@@ -1,11 +1,11 @@
 /*
  * PARK: both messages are complete. The upstream connection goes back to the pool, if nothing
- * at all speaks against it.
+ * at all speaks against it, and the client may go on.
  */
 #include "proxy/exchange.h"
 
-enum step
-room_park(struct exchange *exchange)
+void
+exchange_give_back(struct exchange *exchange)
 {
     bool is_clean = exchange->is_parkable && exchange->request_body.is_done &&
                     buf_size(&exchange->to_origin) == 0 && !exchange->has_lost_origin;
@@ -15,5 +15,12 @@ room_park(struct exchange *exchange)
         lease_park(&exchange->lease, &exchange->terms);
     else
         lease_discard(&exchange->lease);
+}
+
+enum step
+room_park(struct exchange *exchange)
+{
+    if (exchange->lease != NULL)
+        exchange_give_back(exchange);
     return exchange_end(exchange, REASON_DONE, exchange->keeps_client ? FATE_KEEP : FATE_CLOSE);
 }
