@@ -73,6 +73,7 @@ struct exchange {
     struct target target;
     struct pool_key key;
     struct body request_body;
+    bool wants_upgrade;   /* to another protocol, over a connection of its own */
     bool keeps_client;    /* the client wants to, and nothing speaks against it */
     struct buf to_origin; /* what the origin's socket has not taken yet */
     struct buf replay;    /* the body as sent so far, where a retry may need it */
@@ -150,6 +151,13 @@ void exchange_drop_origin(struct exchange *exchange);
  * that asks again at once, through whichever worker, must find the connection on the shelf.
  */
 void exchange_give_back(struct exchange *exchange);
+
+/*
+ * The exchange is a tunnel from now on: head goes to the client, then what the origin sent
+ * behind its own head, then bytes both ways in ROOM_TUNNEL.
+ */
+void exchange_open_tunnel(struct exchange *exchange, unsigned status, struct slice head,
+                          struct slice early);
 
 /* The rooms, each in its own file. */
 enum step room_head(struct exchange *exchange);

@@ -37,7 +37,7 @@ may_reach(const void *arg, const struct address *address)
 static enum lease_want
 wanted(const struct exchange *exchange)
 {
-    if (exchange->target.form == TARGET_AUTHORITY)
+    if (exchange->target.form == TARGET_AUTHORITY || exchange->wants_upgrade)
         return LEASE_TUNNEL;
     if (exchange->is_replayable)
         return LEASE_ANY;

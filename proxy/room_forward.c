@@ -4,6 +4,7 @@
  */
 #include "proxy/exchange.h"
 #include "proxy/http/fields.h"
+#include "proxy/http/upgrade.h"
 #include "proxy/pump.h"
 
 /* How the answer's body is framed towards the client (RFC 9112 §6). */
@@ -65,15 +66,32 @@ begin_answer(struct exchange *exchange, const struct head *head, struct slice bo
     return flow;
 }
 
-/* Passes a 1xx on; a 101 was never asked for, since Upgrade is not forwarded. */
+/* The origin switches protocols: to what was asked for, and with nothing else left to say. */
+static enum flow
+switch_protocols(struct exchange *exchange, const struct head *head, struct slice early)
+{
+    struct buf out;
+
+    if (!exchange->wants_upgrade || !upgrade_is_agreed(&exchange->head, head) ||
+        buf_size(&exchange->to_origin) > 0)
+        return FLOW_BROKEN;
+    buf_init(&out, emit_room(head));
+    if (emit_interim(&out, head) != ERR_OK) {
+        buf_reset(&out);
+        return FLOW_BROKEN;
+    }
+    exchange_open_tunnel(exchange, head->status, buf_bytes(&out), early);
+    buf_reset(&out);
+    return FLOW_WAIT;
+}
+
+/* Passes a 1xx on. */
 static enum flow
 pass_interim(struct exchange *exchange, const struct head *head)
 {
     struct buf out;
     struct iovec part;
 
-    if (head->status == 101)
-        return FLOW_BROKEN;
     /* HTTP/1.0 knows no interim answers (RFC 9110 §15.2). */
     if (exchange->head.minor == 0)
         return FLOW_WAIT;
@@ -122,9 +140,10 @@ read_heads(struct exchange *exchange, struct slice *bytes)
             return FLOW_ORIGIN_LOST;
         }
         rest = (struct slice){bytes->data + head.size, bytes->size - head.size};
-        if (head.status >= 200) {
+        if (head.status >= 200 || head.status == 101) {
             bytes->size = 0;
-            return begin_answer(exchange, &head, rest);
+            return head.status == 101 ? switch_protocols(exchange, &head, rest)
+                                      : begin_answer(exchange, &head, rest);
         }
         flow = pass_interim(exchange, &head);
         if (flow != FLOW_WAIT)
@@ -285,6 +304,8 @@ room_forward(struct exchange *exchange)
         return origin_lost(exchange);
     if (down == FLOW_BROKEN)
         return origin_broken(exchange);
+    if (exchange->is_tunnel)
+        return exchange_enter(exchange, ROOM_TUNNEL);
     if (down == FLOW_DONE)
         return exchange_enter(exchange, ROOM_PARK);
     note_progress(exchange, up);

@@ -3,6 +3,7 @@
  * which key?
  */
 #include "proxy/exchange.h"
+#include "proxy/http/upgrade.h"
 #include "proxy/own_page.h"
 #include "proxy/policy/acl.h"
 
@@ -23,7 +24,6 @@ route_tunnel(struct exchange *exchange)
 {
     /* Bytes that follow are no request, whatever becomes of this one. */
     exchange->keeps_client = false;
-    body_until_close(&exchange->request_body);
     if (!acl_allows_connect(exchange->config, exchange->client->is_loopback,
                             exchange->target.port))
         return exchange_fail(exchange, REASON_CONNECT_PORT, NULL);
@@ -41,6 +41,7 @@ room_route(struct exchange *exchange)
         return exchange_fail(exchange, REASON_TARGET, NULL);
     if (target->form == TARGET_AUTHORITY)
         return route_tunnel(exchange);
+    exchange->wants_upgrade = upgrade_is_asked(&exchange->head, &exchange->request_body);
     exchange->is_replayable = is_replayable(exchange);
     return exchange_enter(exchange, ROOM_CHECKOUT);
 }

@@ -1,25 +1,26 @@
 /*
- * TUNNEL: bytes both ways until both sides are done. Half-closes are carried over in each
- * direction (RFC 9110 §9.3.6).
+ * TUNNEL: bytes both ways, after CONNECT or a switch of protocols, until both sides are done.
+ * Half-closes are carried over in each direction (RFC 9110 §9.3.6).
  */
 #include "proxy/exchange.h"
 #include "proxy/pump.h"
 
 #define TUNNEL_OPEN SLICE("HTTP/1.1 200 Connection established\r\n\r\n")
 
-static void
-open_tunnel(struct exchange *exchange)
+void
+exchange_open_tunnel(struct exchange *exchange, unsigned status, struct slice head,
+                     struct slice early)
 {
-    const struct iovec part = {(char *)TUNNEL_OPEN.data, TUNNEL_OPEN.size};
-
+    exchange->keeps_client = false;
+    body_until_close(&exchange->request_body);
     body_until_close(&exchange->answer_body);
     exchange->framing.kind = BODY_UNTIL_CLOSE;
-    exchange->status = 200;
+    exchange->status = status;
     exchange->has_answer = true;
     exchange->is_tunnel = true;
     worker_count(exchange->worker, PROXY_STAT_TUNNELS, 1);
-    client_write(exchange->client, &part, 1);
     client_read_directly(exchange->client, true);
+    pump_answer(exchange, head, early);
 }
 
 /* Passes each side's end on as soon as everything before it has been. */
@@ -46,7 +47,7 @@ room_tunnel(struct exchange *exchange)
     enum flow down;
 
     if (!exchange->has_answer)
-        open_tunnel(exchange);
+        exchange_open_tunnel(exchange, 200, TUNNEL_OPEN, (struct slice){0});
     if (exchange->client->is_gone)
         return exchange_end(exchange, REASON_CLIENT_GONE, FATE_ABORT);
     up = pump_up(exchange);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "proxy/http/fields.h"
+#include "proxy/http/upgrade.h"
 
 struct writer {
     char *at;
@@ -97,6 +98,16 @@ put_host(struct writer *writer, const struct target *target)
     put(writer, SLICE("\r\n"));
 }
 
+/* Our own wish or consent to switch protocols, with the protocols as they came (§7.8). */
+static void
+put_upgrade(struct writer *writer, const struct head *head)
+{
+    put(writer, SLICE("Connection: Upgrade\r\n"));
+    for (size_t i = 0; i < head->field_count; i++)
+        if (slice_equal_nocase(head->fields[i].name, SLICE("Upgrade")))
+            put_field(writer, head->fields[i].name, head->fields[i].value);
+}
+
 /* RFC 9110 §8.6: a method that means to send a body and has none says so. */
 static bool
 says_empty(const struct head *head, const struct body *body)
@@ -133,6 +144,8 @@ emit_request(struct buf *out, const struct head *head, const struct target *targ
         if (is_copied(head, field) && !slice_equal_nocase(field->name, SLICE("Host")))
             put_field(&writer, field->name, field->value);
     }
+    if (upgrade_is_asked(head, body))
+        put_upgrade(&writer, head);
     if (says_empty(head, body))
         put_length(&writer, 0);
     else
@@ -222,6 +235,8 @@ emit_interim(struct buf *out, const struct head *head)
     writer.at = space;
     put_status_line(&writer, head);
     put_copied_fields(&writer, head);
+    if (head->status == 101)
+        put_upgrade(&writer, head);
     put(&writer, SLICE("\r\n"));
     buf_grew(out, (size_t)(writer.at - space));
     return ERR_OK;
