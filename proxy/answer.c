@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#define ANSWER_HEAD_SIZE 1024
+#include "proxy/http/proxy_status.h"
+
+#define ANSWER_HEAD_SIZE 2048
 #define ANSWER_BODY_SIZE 4096
 
 static const char *
@@ -109,10 +111,16 @@ answer_send_error(struct exchange *exchange, enum reason reason, const char *det
     unsigned status = reason_status(reason);
     char body[ANSWER_BODY_SIZE];
     char safe[2 * ANSWER_DETAIL_SIZE];
+    char proxy_status[PROXY_STATUS_SIZE];
+    char fields[PROXY_STATUS_SIZE + 32];
     int size;
 
     if (!is_request_read(exchange))
         exchange->keeps_client = false;
+    proxy_status_write(reason_error_of(reason, exchange->lease_err),
+                       detail != NULL ? detail : reason_text(reason), proxy_status);
+    snprintf(fields, sizeof(fields), "%s%s", proxy_status,
+             status == 503 ? "Retry-After: 1\r\n" : "");
     if (detail == NULL)
         detail = "";
     if (answer_wants_html(exchange))
@@ -129,6 +137,5 @@ answer_send_error(struct exchange *exchange, enum reason reason, const char *det
                      status_phrase(status), reason_text(reason), detail,
                      *detail != '\0' ? "\n" : "", reason_advice(reason), reason_word(reason));
     answer_send_page(exchange, status, answer_wants_html(exchange) ? "text/html" : "text/plain",
-                     status == 503 ? "Retry-After: 1\r\n" : "",
-                     (struct slice){body, (size_t)size});
+                     fields, (struct slice){body, (size_t)size});
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "proxy/answer.h"
+#include "proxy/http/proxy_status.h"
 
 static const char guide[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>carpool</title>"
@@ -32,11 +33,14 @@ send_guide(struct exchange *exchange, unsigned status)
 {
     char address[ADDRESS_TEXT_SIZE];
     char page[sizeof(guide) + 4 * ADDRESS_TEXT_SIZE];
+    char fields[PROXY_STATUS_SIZE] = "";
     int size;
 
+    if (status != 200)
+        proxy_status_write(reason_error(REASON_NO_PAGE), reason_text(REASON_NO_PAGE), fields);
     address_format(&exchange->client->local, address);
     size = snprintf(page, sizeof(page), guide, address, address, address, address);
-    answer_send_page(exchange, status, "text/html", "", (struct slice){page, (size_t)size});
+    answer_send_page(exchange, status, "text/html", fields, (struct slice){page, (size_t)size});
     return end(exchange);
 }
 

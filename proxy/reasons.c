@@ -8,11 +8,12 @@
 static const struct {
     unsigned status;
     const char *word;
+    const char *error;
     const char *text;
     const char *advice;
 } reasons[REASON_COUNT] = {
-#define REASON(symbol, status, word, text, advice)                                             \
-    [REASON_##symbol] = {status, word, text, advice},
+#define REASON(symbol, status, word, error, text, advice)                                      \
+    [REASON_##symbol] = {status, word, error, text, advice},
 #include "proxy/reasons.def"
 #undef REASON
 };
@@ -27,6 +28,28 @@ const char *
 reason_word(enum reason reason)
 {
     return reasons[reason].word;
+}
+
+const char *
+reason_error(enum reason reason)
+{
+    return reasons[reason].error;
+}
+
+const char *
+reason_error_of(enum reason reason, enum err err)
+{
+    /* How reaching an origin failed, where RFC 9209 has a word for it. */
+    static const char *const of_dial[ERR_COUNT] = {
+        [ERR_CLOSED] = "connection_terminated",
+        [ERR_RESET] = "connection_terminated",
+        [ERR_REFUSED] = "connection_refused",
+        [ERR_UNREACHABLE] = "destination_ip_unroutable",
+    };
+
+    if (reason == REASON_CONNECT_FAILED && of_dial[err] != NULL)
+        return of_dial[err];
+    return reason_error(reason);
 }
 
 const char *

@@ -8,7 +8,7 @@
 
 /* Every way an exchange ends. No free-form reasons. */
 enum reason {
-#define REASON(symbol, status, word, text, advice) REASON_##symbol,
+#define REASON(symbol, ...) REASON_##symbol,
 #include "proxy/reasons.def"
 #undef REASON
     REASON_COUNT
@@ -16,6 +16,7 @@ enum reason {
 
 unsigned reason_status(enum reason reason); /* 0: no answer is sent */
 const char *reason_word(enum reason reason);
+const char *reason_error(enum reason reason); /* for Proxy-Status; empty without a status */
 const char *reason_text(enum reason reason);
 const char *reason_advice(enum reason reason); /* what the client may try */
 
@@ -25,5 +26,8 @@ bool reason_is_fine(enum reason reason);
 /* The reason that a refused request head, or a lease's error, stands for. */
 enum reason reason_of_refusal(enum refusal refusal);
 enum reason reason_of_err(enum err err);
+
+/* What Proxy-Status calls the reason, said as exactly as a checkout's error (or ERR_OK) can. */
+const char *reason_error_of(enum reason reason, enum err err);
 
 #endif

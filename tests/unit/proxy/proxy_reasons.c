@@ -30,6 +30,75 @@ statuses_are_errors_or_none(void **state)
     }
 }
 
+/* Those registered by RFC 9209 §2.3. */
+static const char *const error_types[] = {
+    "dns_timeout",
+    "dns_error",
+    "destination_not_found",
+    "destination_unavailable",
+    "destination_ip_prohibited",
+    "destination_ip_unroutable",
+    "connection_refused",
+    "connection_terminated",
+    "connection_timeout",
+    "connection_read_timeout",
+    "connection_write_timeout",
+    "connection_limit_reached",
+    "tls_protocol_error",
+    "tls_certificate_error",
+    "tls_alert_received",
+    "http_request_error",
+    "http_request_denied",
+    "http_response_incomplete",
+    "http_response_header_section_size",
+    "http_response_header_size",
+    "http_response_body_size",
+    "http_response_trailer_section_size",
+    "http_response_trailer_size",
+    "http_response_transfer_coding",
+    "http_response_content_coding",
+    "http_response_timeout",
+    "http_upgrade_failed",
+    "http_protocol_error",
+    "proxy_internal_response",
+    "proxy_internal_error",
+    "proxy_configuration_error",
+    "proxy_loop_detected",
+};
+
+static bool
+is_registered(const char *type)
+{
+    for (size_t i = 0; i < sizeof(error_types) / sizeof(error_types[0]); i++)
+        if (strcmp(type, error_types[i]) == 0)
+            return true;
+    return false;
+}
+
+static void
+every_status_has_a_registered_error_type(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < REASON_COUNT; i++) {
+        if (reason_status(i) == 0)
+            assert_string_equal(reason_error(i), "");
+        else if (!is_registered(reason_error(i)))
+            fail_msg("%s: \"%s\"", reason_word(i), reason_error(i));
+    }
+}
+
+static void
+failed_checkouts_have_registered_error_types(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < ERR_COUNT; i++)
+        assert_true(is_registered(reason_error_of(reason_of_err(i), i)));
+    assert_string_equal(reason_error_of(REASON_CONNECT_FAILED, ERR_REFUSED),
+                        "connection_refused");
+    assert_string_equal(reason_error_of(REASON_CONNECT_FAILED, ERR_IO),
+                        "destination_unavailable");
+}
+
 static void
 refusals_get_the_statuses_of_their_comments(void **state)
 {
@@ -102,6 +171,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_unique),
         cmocka_unit_test(statuses_are_errors_or_none),
+        cmocka_unit_test(every_status_has_a_registered_error_type),
+        cmocka_unit_test(failed_checkouts_have_registered_error_types),
         cmocka_unit_test(refusals_get_the_statuses_of_their_comments),
         cmocka_unit_test(errors_of_a_checkout_get_their_reasons),
         cmocka_unit_test(every_error_is_answered_with_a_status),
