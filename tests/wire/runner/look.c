@@ -16,8 +16,9 @@ contains(const struct bytes *text, const char *part)
     return text->size > 0 && memmem(text->data, text->size, part, strlen(part)) != NULL;
 }
 
-/* GET path from the admin address: what is behind the head. */
-static void
+/* GET path from the admin address: what is behind the head. False if the deadline came first.
+ */
+static bool
 fetch(struct world *world, const char *path, struct bytes *body)
 {
     const char *admin = variables_find(&world->variables, "admin", 5);
@@ -33,6 +34,8 @@ fetch(struct world *world, const char *path, struct bytes *body)
     peer_queue(peer, request, strlen(request));
     while ((fill = peer_fill(world, peer, WORLD_DEADLINE)) == FILL_BYTES)
         ;
+    if (fill == FILL_LATE)
+        return false;
     if (peer->in.size < 12 || memcmp(peer->in.data + 9, "200", 3) != 0 ||
         (end = memmem(peer->in.data, peer->in.size, "\r\n\r\n", 4)) == NULL)
         world_fail(world, "the admin address does not answer %s (%s)", path, fill_word(fill));
@@ -43,6 +46,7 @@ fetch(struct world *world, const char *path, struct bytes *body)
     peer_close(peer, false);
     free(peer->name);
     free(peer);
+    return true;
 }
 
 /* Lets a moment pass; false at the deadline. */
@@ -112,8 +116,8 @@ was_never_parked(struct world *world)
     double parked;
     bool is_there;
 
-    fetch(world, "/metrics", &text);
-    is_there = find_metric(&text, "carpool_upstream_connections_parked_total", &parked);
+    is_there = fetch(world, "/metrics", &text) &&
+               find_metric(&text, "carpool_upstream_connections_parked_total", &parked);
     bytes_free(&text);
     if (!is_there)
         world_fail(world, "there is no metric of parked connections");
@@ -133,7 +137,8 @@ look_shelf(struct world *world)
             world_fail(world, "shelf N parked, shelf empty, or shelf unused");
     }
     do {
-        fetch(world, "/connections", &rows);
+        if (!fetch(world, "/connections", &rows))
+            break;
         if (count_rows(&rows, "") == wanted && count_rows(&rows, "parked") == wanted) {
             bytes_free(&rows);
             if (is_unused && !was_never_parked(world))
@@ -154,7 +159,8 @@ look_metric(struct world *world)
     double value;
 
     do {
-        fetch(world, "/metrics", &text);
+        if (!fetch(world, "/metrics", &text))
+            break;
         if (find_metric(&text, name, &value) &&
             (value == wanted || (is_least && value > wanted))) {
             free(name);

@@ -158,16 +158,22 @@ enum fill
 peer_fill(struct world *world, struct peer *peer, int64_t until_ms)
 {
     enum turn turn;
-    ssize_t got;
+    ssize_t got = -1;
 
     if (peer->fd == -1)
         world_fail(world, "%s is not connected", peer->name);
     if (peer->was_reset || peer->has_ended)
         return peer->was_reset ? FILL_RESET : FILL_END;
-    while ((turn = world_turn(world, peer->fd, until_ms)) != TURN_READY)
-        if (turn == TURN_LATE)
-            return FILL_LATE;
-    got = recv(peer->fd, bytes_reserve(&peer->in, READ_SIZE), READ_SIZE, MSG_DONTWAIT);
+    while (got == -1) {
+        while ((turn = world_turn(world, peer->fd, until_ms)) != TURN_READY)
+            if (turn == TURN_LATE)
+                return FILL_LATE;
+        got = recv(peer->fd, bytes_reserve(&peer->in, READ_SIZE), READ_SIZE, MSG_DONTWAIT);
+        if (got == -1 && errno == ECONNRESET)
+            break;
+        if (got == -1 && errno != EAGAIN && errno != EINTR)
+            world_fail(world, "%s cannot read: %s", peer->name, strerror(errno));
+    }
     if (got > 0) {
         peer->in.size += (size_t)got;
         return FILL_BYTES;
