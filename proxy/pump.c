@@ -21,24 +21,52 @@ lose_origin(struct exchange *exchange)
     buf_reset(&exchange->to_origin);
 }
 
+/* Keeps what the socket did not take of the parts, whose first bytes it took. */
+static enum err
+keep_rest(struct buf *to_origin, const struct iovec *parts, int count, size_t sent)
+{
+    enum err err = ERR_OK;
+
+    for (int i = 0; i < count && err == ERR_OK; i++) {
+        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+
+        sent -= skip;
+        err = buf_append(to_origin, (const char *)parts[i].iov_base + skip,
+                         parts[i].iov_len - skip);
+    }
+    return err;
+}
+
+/* Writes pending bytes and then the parts; says how much the socket took of all of it. */
+static enum err
+write_up(struct exchange *exchange, const struct iovec *parts, int count, size_t *sent)
+{
+    struct slice pending = buf_bytes(&exchange->to_origin);
+    struct iovec all[GATHER_PARTS + 1];
+
+    if (!(exchange->ready & WATCH_WRITE))
+        return ERR_AGAIN;
+    if (pending.size == 0)
+        return stream_write(lease_stream(exchange->lease), parts, count, sent);
+    all[0] = (struct iovec){(char *)pending.data, pending.size};
+    for (int i = 0; i < count; i++)
+        all[i + 1] = parts[i];
+    return stream_write(lease_stream(exchange->lease), all, count + 1, sent);
+}
+
 /* Sends what is pending and then the parts; what the socket does not take becomes pending. */
 static void
 send_up(void *arg, const struct iovec *parts, int count)
 {
     struct exchange *exchange = arg;
-    struct slice pending = buf_bytes(&exchange->to_origin);
-    struct iovec all[GATHER_PARTS + 1];
+    struct buf *to_origin = &exchange->to_origin;
+    size_t had = buf_size(to_origin);
     size_t sent = 0;
-    enum err err = ERR_AGAIN;
+    enum err err;
 
     if (exchange->has_lost_origin)
         return;
-    all[0] = (struct iovec){(char *)pending.data, pending.size};
-    for (int i = 0; i < count; i++)
-        all[i + 1] = parts[i];
-    if (exchange->ready & WATCH_WRITE)
-        err = stream_write(lease_stream(exchange->lease), pending.size > 0 ? all : all + 1,
-                           pending.size > 0 ? count + 1 : count, &sent);
+    err = write_up(exchange, parts, count, &sent);
     if (err != ERR_OK && err != ERR_AGAIN) {
         lose_origin(exchange);
         return;
@@ -47,24 +75,18 @@ send_up(void *arg, const struct iovec *parts, int count)
     exchange->has_sent = exchange->has_sent || sent > 0;
     worker_count(exchange->worker, PROXY_STAT_TO_ORIGINS, sent);
     lease_count(exchange->lease, sent, 0);
-    buf_consume(&exchange->to_origin, sent < pending.size ? sent : pending.size);
-    sent -= sent < pending.size ? sent : pending.size;
-    for (int i = 0; i < count; i++) {
-        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-        sent -= skip;
-        /* The cap holds a head and twice what one read can give: to pass it is our mistake. */
-        if (buf_append(&exchange->to_origin, (const char *)parts[i].iov_base + skip,
-                       parts[i].iov_len - skip) != ERR_OK) {
-            log_event(LOG_LEVEL_ERROR, "origin buffer overflow", "host=%s", exchange->key.host);
-            lose_origin(exchange);
-            return;
-        }
+    buf_consume(to_origin, sent < had ? sent : had);
+    /* The cap holds a head, a replay and twice what one read gives: to pass it is our mistake.
+     */
+    if (keep_rest(to_origin, parts, count, sent < had ? 0 : sent - had) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "origin buffer overflow", "host=%s", exchange->key.host);
+        lose_origin(exchange);
+        return;
     }
-    if (buf_size(&exchange->to_origin) > 0)
+    if (buf_size(to_origin) > 0)
         exchange->ready &= ~WATCH_WRITE;
     else
-        buf_reset(&exchange->to_origin);
+        buf_reset(to_origin);
 }
 
 /* Bytes from the client: through the body's framing, to the origin. */
