@@ -9,6 +9,9 @@
 #include "proxy/config.h"
 #include "proxy/units.h"
 
+#define HELP_INDENT 27
+#define HELP_WIDTH 80
+
 static const char *
 write_number(const struct setting *setting, uint64_t value, char *to, size_t size)
 {
@@ -86,10 +89,35 @@ config_print(const struct config *config, FILE *to)
     fputs("}\n", to);
 }
 
+/* Words in a column that begins where the cursor is; what ends behind a terminal's edge wraps.
+ */
+static void
+print_column(const char *text, FILE *to)
+{
+    size_t at = HELP_INDENT;
+
+    while (*text != '\0') {
+        size_t size = strcspn(text, " ");
+
+        if (at > HELP_INDENT && at + 1 + size > HELP_WIDTH) {
+            fprintf(to, "\n%*s", HELP_INDENT, "");
+            at = HELP_INDENT;
+        } else if (at > HELP_INDENT) {
+            fputc(' ', to);
+            at++;
+        }
+        fprintf(to, "%.*s", (int)size, text);
+        at += size;
+        text += size + strspn(text + size, " ");
+    }
+    fputc('\n', to);
+}
+
 void
 config_print_help(FILE *to)
 {
     char expected[256];
+    char details[512];
     char name[64];
 
     for (size_t i = 0; i < SETTING_TOTAL; i++) {
@@ -97,9 +125,12 @@ config_print_help(FILE *to)
 
         setting_expects(setting, expected, sizeof(expected));
         snprintf(name, sizeof(name), "%s.%s", setting->section, setting->key);
-        fprintf(to, "%s  %-24s %s\n", begins_section(i) ? "\n" : "", name, setting->help);
-        fprintf(to, "  %-24s %s%s; %s%s\n", "",
-                setting->preset[0] != '\0' ? "default " : "default empty", setting->preset,
-                expected, setting->when == SETTING_START ? "; only at start" : "");
+        snprintf(details, sizeof(details), "default %s; %s%s",
+                 setting->preset[0] != '\0' ? setting->preset : "empty", expected,
+                 setting->when == SETTING_START ? "; only at start" : "");
+        fprintf(to, "%s  %-24s ", begins_section(i) ? "\n" : "", name);
+        print_column(setting->help, to);
+        fprintf(to, "%*s", HELP_INDENT, "");
+        print_column(details, to);
     }
 }

@@ -39,7 +39,7 @@ struct option {
 static const struct option rows[] = {
     {"--config", "FILE", ALL, OPTION_CONFIG, "read settings from this file"},
     {"--listen", "ADDR:PORT", RUN | HEALTH, OPTION_LISTEN,
-     "accept clients here instead of the default; may be repeated"},
+     "accept clients here; may be repeated"},
     {"--admin", "ADDR:PORT|off", RUN | CONNECTIONS, OPTION_ADMIN,
      "status, metrics and connections"},
     {"--workers", "N", RUN, OPTION_WORKERS, "threads; 0: one per usable core"},
@@ -48,7 +48,7 @@ static const struct option rows[] = {
     {"--check-config", NULL, RUN, OPTION_CHECK_CONFIG,
      "only say whether the settings are good"},
     {"--print-config", NULL, RUN, OPTION_PRINT_CONFIG,
-     "print the settings as a file, and where each was given"},
+     "print the settings, and where each was given"},
     {"--version", NULL, ALL, OPTION_VERSION, "print the version"},
     {"--help", NULL, ALL, OPTION_HELP, "print this"},
 };
@@ -157,29 +157,35 @@ take_option(struct options *options, enum option_id id, const char *value,
 }
 
 static const struct option *
-find_option(struct slice name, unsigned command)
+find_option(struct slice name)
 {
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (slice_equal(name, slice_of(rows[i].name)) && (rows[i].commands & command) != 0)
+        if (slice_equal(name, slice_of(rows[i].name)))
             return &rows[i];
     return NULL;
 }
 
 /* One argument, and the next one where it is its value. Moves *at past what it took. */
 static enum err
-parse_argument(const char *const *argv, int *at, unsigned command, struct options *options,
-               struct complaint *complaint)
+parse_argument(const char *const *argv, int *at, const struct command *command,
+               struct options *options, struct complaint *complaint)
 {
     const char *argument = argv[(*at)++];
     const char *equals = strchr(argument, '=');
     struct slice name = {argument,
                          equals != NULL ? (size_t)(equals - argument) : strlen(argument)};
-    const struct option *option = find_option(name, command);
+    const struct option *option = find_option(name);
     const char *value = equals != NULL ? equals + 1 : NULL;
 
     if (option == NULL) {
         complain(complaint, "%s \"%.*s\"; expected one that carpool --help lists",
                  argument[0] == '-' ? "unknown option" : "unknown argument", SLICE_ARGS(name));
+        return ERR_SYNTAX;
+    }
+    if ((option->commands & command->bit) == 0) {
+        complain(complaint,
+                 "%s is no option of %s; expected one that carpool --help lists for it",
+                 option->name, command->name);
         return ERR_SYNTAX;
     }
     if (option->value == NULL && value != NULL) {
@@ -213,7 +219,7 @@ options_parse(int argc, const char *const *argv, struct options *options,
         }
     options->action = command->action;
     while (err == ERR_OK && at < argc)
-        err = parse_argument(argv, &at, command->bit, options, complaint);
+        err = parse_argument(argv, &at, command, options, complaint);
     if (err != ERR_OK)
         options_fini(options);
     return err;
@@ -237,6 +243,22 @@ options_sources(const struct options *options)
     };
 }
 
+/* " (run, health)": which commands take it, where not all do. */
+static void
+print_takers(unsigned taking, FILE *to)
+{
+    const char *before = " (";
+
+    if (taking == ALL)
+        return;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if ((commands[i].bit & taking) != 0) {
+            fprintf(to, "%s%s", before, commands[i].name);
+            before = ", ";
+        }
+    fputc(')', to);
+}
+
 void
 options_print_help(FILE *to)
 {
@@ -251,13 +273,14 @@ options_print_help(FILE *to)
 
         snprintf(usage, sizeof(usage), "%s %s", rows[i].name,
                  rows[i].value != NULL ? rows[i].value : "");
-        fprintf(to, "  %-24s %s\n", usage, rows[i].help);
+        fprintf(to, "  %-24s %s", usage, rows[i].help);
+        print_takers(rows[i].commands, to);
+        fputc('\n', to);
     }
-    fputs("\nSettings are read from the file (--config, or what CARPOOL_CONFIG names), then "
-          "from\n"
-          "the environment (CARPOOL_SECTION_KEY), then from the command line; the last one\n"
-          "holds. In a file they stand in sections: pool { idle_timeout = 60s }. SIGHUP reads\n"
-          "them again; SIGTERM finishes what runs and ends.\n\nsettings:\n",
+    fputs("\nSettings are read from the file (--config, or what CARPOOL_CONFIG names), then\n"
+          "from the environment (CARPOOL_SECTION_KEY), then from the command line; the last\n"
+          "one holds. In a file they stand in sections: pool { idle_timeout = 60s }. SIGHUP\n"
+          "reads them again; SIGTERM finishes what runs and ends.\n\nsettings:\n",
           to);
     config_print_help(to);
 }

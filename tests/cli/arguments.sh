@@ -28,6 +28,7 @@ help_names_all() {
     --help --url health connections proxy.listen pool.idle_timeout drain.timeout; do
     contains "$text" "$row" || return
   done
+  ! grep -E '.{81}' <<<"$text"
 }
 
 printed_config_is_whole() {
@@ -46,13 +47,13 @@ sample_is_complete() {
 }
 
 claim "--version prints the version" ended 0 "carpool 0.1.0" "" --version
-claim "--help names every option and setting" help_names_all
+claim "--help names every option and setting, in 80 columns" help_names_all
 claim "an unknown option is refused" refused \
   'unknown option "--lisen"; expected one that carpool --help lists' --lisen 127.0.0.1:1
 claim "an unknown command is refused" refused \
   'unknown argument "walk"; expected one that carpool --help lists' walk
 claim "an option of another command is refused" refused \
-  'unknown option "--url"; expected one that carpool --help lists' run --url http://x/
+  '--url is no option of run; expected one that carpool --help lists for it' run --url http://x/
 claim "a missing value is refused" refused '--config: expected FILE' --config
 claim "a value too many is refused" refused '--help: expected no value' --help=me
 claim "--set without = is refused" refused '--set pool.max_uses: expected SECTION.KEY=VALUE' \
