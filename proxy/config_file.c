@@ -31,12 +31,20 @@ struct reading {
     struct config *config;
     const char *path;
     struct complaint *complaint;
+    int last_line;
     enum err err;
     bool is_whole;
 };
 
 /* libconfuse hands its callbacks no argument of ours; set only while it parses. */
 static _Thread_local struct reading *reading;
+
+/* Where the parser is, but for what we appended: the file ends at its own last line. */
+static int
+line_in(const cfg_t *section)
+{
+    return section->line < reading->last_line ? section->line : reading->last_line;
+}
 
 static int
 on_value(cfg_t *section, cfg_opt_t *option, const char *text, void *result)
@@ -89,11 +97,10 @@ refuse_name(const cfg_t *section, struct slice name)
     char names[512];
 
     if (slice_equal(name, SLICE(END_NAME))) {
-        complain(reading->complaint, "%s: section %s is not closed; expected }", reading->path,
-                 section->name);
+        complain(reading->complaint, "%s:%d: section %s is not closed; expected }",
+                 reading->path, line_in(section), section->name);
         return;
     }
-
     list_names(is_top ? NULL : section->name, names, sizeof(names));
     complain(reading->complaint, "%s:%d: unknown %s %s%s%.*s; expected one of %s",
              reading->path, section->line, is_top ? "section" : "setting",
@@ -119,7 +126,7 @@ on_error(cfg_t *section, const char *format, va_list args)
     else
         complain(reading->complaint,
                  "%s:%d: %s; expected sections of settings, as in pool { idle_timeout = 60s }",
-                 reading->path, section->line, text);
+                 reading->path, line_in(section), text);
 }
 
 /* The table as libconfuse wants it: one array per section, and one of the sections. */
@@ -183,12 +190,14 @@ check_bytes(struct slice bytes)
 {
     int line = 1;
 
+    reading->last_line = 1;
     for (size_t i = 0; i < bytes.size; i++) {
         if (bytes.data[i] == '\0') {
             complain(reading->complaint, "%s:%d: a NUL byte; expected a text file",
                      reading->path, line);
             return ERR_SYNTAX;
         }
+        reading->last_line = line;
         line += bytes.data[i] == '\n';
     }
     return ERR_OK;
@@ -209,7 +218,8 @@ parse(const struct buf *whole)
     if (reading->err == ERR_OK && (result != CFG_SUCCESS || !reading->is_whole)) {
         reading->err = ERR_SYNTAX;
         complain(reading->complaint,
-                 "%s: something is not closed; expected sections of settings", reading->path);
+                 "%s:%d: something is not closed; expected sections of settings", reading->path,
+                 reading->last_line);
     }
     fclose(file);
     cfg_free(root);

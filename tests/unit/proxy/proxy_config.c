@@ -237,7 +237,7 @@ syntax_errors_name_their_line(void **state)
                    "c:2: missing equal sign after option 'idle_timeout'; expected sections of "
                    "settings, as in pool { idle_timeout = 60s }");
     assert_refused(place, "log {\n  access = \"abc\n",
-                   "c:5: premature end of file; expected sections of settings, as in "
+                   "c:2: premature end of file; expected sections of settings, as in "
                    "pool { idle_timeout = 60s }");
 }
 
@@ -245,9 +245,9 @@ static void
 an_unclosed_section_is_refused(void **state)
 {
     assert_refused(*state, "pool {\n  max_total = 5\n",
-                   "c: section pool is not closed; expected }");
+                   "c:2: section pool is not closed; expected }");
     assert_refused(*state, "/* pool {\n}\n",
-                   "c: something is not closed; expected sections of settings");
+                   "c:2: something is not closed; expected sections of settings");
 }
 
 static void
