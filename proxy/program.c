@@ -31,6 +31,7 @@ struct farewell {
 struct program {
     const struct config_sources *sources;
     struct config *config;
+    struct config *first; /* the one it was started with, whose START settings hold */
     struct event_base *base;
     struct mailbox *mailbox;
     struct listening listening;
@@ -76,7 +77,7 @@ configure_log(const struct config *config)
 /* ---- reload ---- */
 
 static void
-tell_what_waits(const struct config *old, const struct config *new)
+tell_what_waits(const struct config *first, const struct config *new)
 {
     for (size_t i = 0; i < SETTING_TOTAL; i++) {
         const struct setting *setting = setting_at(i);
@@ -85,7 +86,7 @@ tell_what_waits(const struct config *old, const struct config *new)
 
         if (setting->when != SETTING_START)
             continue;
-        before = config_text(old, setting);
+        before = config_text(first, setting);
         after = config_text(new, setting);
         if (strcmp(before, after) != 0)
             log_event(LOG_LEVEL_WARN, "setting takes effect after a restart",
@@ -101,7 +102,7 @@ apply(struct program *program, struct config *config)
 {
     struct pool_settings pool_settings = pool_settings_of(config);
 
-    tell_what_waits(program->config, config);
+    tell_what_waits(program->first, config);
     configure_log(config);
     pool_configure(program->pool, &pool_settings);
     for (size_t i = 0; i < program->worker_count; i++)
@@ -442,19 +443,21 @@ program_fini(struct program *program)
     free(program->farewells);
     if (program->base != NULL)
         event_base_free(program->base);
+    config_unref(program->first);
     config_unref(program->config);
 }
 
 int
 program_run(const struct config_sources *sources, struct config *config)
 {
-    struct program program = {.sources = sources, .config = config};
+    struct program program = {.sources = sources, .config = config, .first = config};
     struct complaint complaint;
     sigset_t all;
     sigset_t before;
     enum err err;
 
-    config_ref(config);
+    config_ref(program.config);
+    config_ref(program.first);
     configure_log(config);
     tell_stray_variables(sources);
     raise_descriptor_limit();

@@ -67,6 +67,10 @@ claim "the file's workers run" contains "$line" "admin off workers 7"
 echo 'proxy { workers = 2 }' >"$conf"
 claim "SIGHUP names what waits for a restart" reloaded \
   ' warn setting takes effect after a restart setting=proxy.workers now="7" then="2"'
+: >"$carpool_log"
+echo 'proxy { workers = 7 }' >"$conf"
+claim "what is again as it was at start waits for nothing" reloaded ' info settings read again'
+claim "and nothing is said about it" bash -c "! grep -q 'after a restart' '$carpool_log'"
 kill -TERM "$carpool_pid"
 
 # --- rotated logs
