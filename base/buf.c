@@ -4,6 +4,7 @@
 #include "base/buf.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -90,36 +91,26 @@ buf_append_slice(struct buf *buf, struct slice bytes)
 }
 
 enum err
-buf_vprintf(struct buf *buf, const char *format, va_list args)
+buf_printf(struct buf *buf, const char *format, ...)
 {
-    va_list again;
+    va_list args;
     int size;
     char *space;
     enum err err;
 
-    va_copy(again, args);
-    size = vsnprintf(NULL, 0, format, again);
-    va_end(again);
+    va_start(args, format);
+    size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
     if (size < 0)
         return ERR_SYNTAX;
     err = buf_space(buf, (size_t)size + 1, &space);
     if (err != ERR_OK)
         return err;
+    va_start(args, format);
     vsnprintf(space, (size_t)size + 1, format, args);
+    va_end(args);
     buf_grew(buf, (size_t)size);
     return ERR_OK;
-}
-
-enum err
-buf_printf(struct buf *buf, const char *format, ...)
-{
-    va_list args;
-    enum err err;
-
-    va_start(args, format);
-    err = buf_vprintf(buf, format, args);
-    va_end(args);
-    return err;
 }
 
 void

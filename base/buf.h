@@ -1,7 +1,6 @@
 #ifndef CARPOOL_BASE_BUF_H
 #define CARPOOL_BASE_BUF_H
 
-#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -46,7 +45,6 @@ enum err buf_append(struct buf *buf, const void *bytes, size_t size);
 enum err buf_append_slice(struct buf *buf, struct slice bytes);
 enum err buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-enum err buf_vprintf(struct buf *buf, const char *format, va_list args);
 
 /*
  * Room for size more bytes to be written at *space; buf_grew() then says how many were.

@@ -37,8 +37,8 @@ log_configure(enum log_level level, bool is_syslog)
     atomic_store(&log_to_syslog, is_syslog);
 }
 
-bool
-log_wants(enum log_level level)
+static bool
+is_wanted(enum log_level level)
 {
     return (int)level <= atomic_load_explicit(&log_level_now, memory_order_relaxed);
 }
@@ -72,7 +72,7 @@ log_event(enum log_level level, const char *words, const char *format, ...)
     size_t used;
     va_list args;
 
-    if (!log_wants(level))
+    if (!is_wanted(level))
         return;
     if (format != NULL) {
         va_start(args, format);

@@ -13,9 +13,6 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
  */
 void log_configure(enum log_level level, bool is_syslog);
 
-/* Is a line of this level written? For callers whose arguments cost something. */
-bool log_wants(enum log_level level);
-
 /*
  * One line: "level words key=value …". The format makes the key=value part and may be NULL.
  * Control bytes are written as \xNN, so text from peers cannot forge lines. Any thread.

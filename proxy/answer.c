@@ -22,7 +22,6 @@ status_phrase(unsigned status)
         {400, "Bad Request"},
         {403, "Forbidden"},
         {404, "Not Found"},
-        {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {414, "URI Too Long"},
         {431, "Request Header Fields Too Large"},
@@ -41,8 +40,9 @@ status_phrase(unsigned status)
     return "Error";
 }
 
-bool
-answer_wants_html(const struct exchange *exchange)
+/* Does the client prefer HTML: a browser rather than a tool? */
+static bool
+wants_html(const struct exchange *exchange)
 {
     const struct field *accept = NULL;
 
@@ -53,8 +53,9 @@ answer_wants_html(const struct exchange *exchange)
            memmem(accept->value.data, accept->value.size, "text/html", 9) != NULL;
 }
 
-const char *
-answer_escape(const char *text, char *to, size_t size)
+/* Text made harmless for HTML, cut where it does not fit. Returns to. */
+static const char *
+escape(const char *text, char *to, size_t size)
 {
     size_t used = 0;
 
@@ -123,19 +124,19 @@ answer_send_error(struct exchange *exchange, enum reason reason, const char *det
              status == 503 ? "Retry-After: 1\r\n" : "");
     if (detail == NULL)
         detail = "";
-    if (answer_wants_html(exchange))
+    if (wants_html(exchange))
         size = snprintf(body, sizeof(body),
                         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                         "<title>%u %s</title></head>\n<body><h1>%u %s</h1>\n<p>%s.</p>\n"
                         "<p>%s</p>\n<p>%s</p>\n<hr><p>carpool (%s)</p></body></html>\n",
                         status, status_phrase(status), status, status_phrase(status),
-                        reason_text(reason), answer_escape(detail, safe, sizeof(safe)),
+                        reason_text(reason), escape(detail, safe, sizeof(safe)),
                         reason_advice(reason), reason_word(reason));
     else
         size =
             snprintf(body, sizeof(body), "%u %s\n%s.\n%s%s%s\ncarpool (%s)\n", status,
                      status_phrase(status), reason_text(reason), detail,
                      *detail != '\0' ? "\n" : "", reason_advice(reason), reason_word(reason));
-    answer_send_page(exchange, status, answer_wants_html(exchange) ? "text/html" : "text/plain",
+    answer_send_page(exchange, status, wants_html(exchange) ? "text/html" : "text/plain",
                      fields, (struct slice){body, (size_t)size});
 }

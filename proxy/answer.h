@@ -19,10 +19,4 @@ void answer_send_error(struct exchange *exchange, enum reason reason, const char
 void answer_send_page(struct exchange *exchange, unsigned status, const char *type,
                       const char *fields, struct slice body);
 
-/* Does the client prefer HTML: a browser rather than a tool? */
-bool answer_wants_html(const struct exchange *exchange);
-
-/* Text made harmless for HTML, cut where it does not fit. Returns to. */
-const char *answer_escape(const char *text, char *to, size_t size);
-
 #endif

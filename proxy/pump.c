@@ -3,8 +3,9 @@
  * connection cannot starve the others of its worker; the sockets' events are level-triggered,
  * and who has more is woken again.
  *
- *     client ──client_read──► body_step ──gather──► origin's socket ──► to_origin (what is
- * left) client ◄─client_write── gather ◄── body_step ◄── one read of the origin
+ *     client ──client_read──► body_step ──gather──► origin's socket ──► to_origin: what is left
+ *
+ *     client ◄─client_write── gather ◄── body_step ◄── one read of the origin
  */
 #include "proxy/pump.h"
 
