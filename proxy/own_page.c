@@ -21,27 +21,27 @@ static const char guide[] =
     "</ul></body></html>\n";
 
 static enum step
-end(struct exchange *exchange)
+end(struct exchange *exchange, enum reason reason)
 {
-    return exchange_end(exchange, REASON_OWN_PAGE,
-                        exchange->keeps_client ? FATE_KEEP : FATE_CLOSE);
+    return exchange_end(exchange, reason, exchange->keeps_client ? FATE_KEEP : FATE_CLOSE);
 }
 
 /* The same page everywhere; only the front door is not a mistake. */
 static enum step
-send_guide(struct exchange *exchange, unsigned status)
+send_guide(struct exchange *exchange, bool is_found)
 {
     char address[ADDRESS_TEXT_SIZE];
     char page[sizeof(guide) + 4 * ADDRESS_TEXT_SIZE];
     char fields[PROXY_STATUS_SIZE] = "";
     int size;
 
-    if (status != 200)
+    if (!is_found)
         proxy_status_write(reason_error(REASON_NO_PAGE), reason_text(REASON_NO_PAGE), fields);
     address_format(&exchange->client->local, address);
     size = snprintf(page, sizeof(page), guide, address, address, address, address);
-    answer_send_page(exchange, status, "text/html", fields, (struct slice){page, (size_t)size});
-    return end(exchange);
+    answer_send_page(exchange, is_found ? 200 : reason_status(REASON_NO_PAGE), "text/html",
+                     fields, (struct slice){page, (size_t)size});
+    return end(exchange, is_found ? REASON_OWN_PAGE : REASON_NO_PAGE);
 }
 
 enum step
@@ -59,11 +59,11 @@ own_page_send(struct exchange *exchange)
             exchange, 200, "text/plain",
             "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT\r\n",
             SLICE(""));
-        return end(exchange);
+        return end(exchange, REASON_OWN_PAGE);
     }
     if (is_read_only && slice_equal(path, SLICE("/healthz"))) {
         answer_send_page(exchange, 200, "text/plain", "", SLICE("ok"));
-        return end(exchange);
+        return end(exchange, REASON_OWN_PAGE);
     }
-    return send_guide(exchange, is_read_only && slice_equal(path, SLICE("/")) ? 200 : 404);
+    return send_guide(exchange, is_read_only && slice_equal(path, SLICE("/")));
 }
