@@ -20,6 +20,14 @@ if(CARPOOL_SANITIZE)
     target_link_options(carpool_flags INTERFACE -fsanitize=${CARPOOL_SANITIZE})
 endif()
 
+# Every object tells libFuzzer which way an input takes; only the targets get its main().
+if(CARPOOL_FUZZ)
+    # clang's pointer-overflow minds NULL + 0 (an empty buffer's bytes), which gcc's does not.
+    target_compile_options(carpool_flags INTERFACE
+        -fsanitize=fuzzer-no-link -fno-sanitize=pointer-overflow)
+    target_link_options(carpool_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # The sanitizers replace what _FORTIFY_SOURCE and the stack checks do, and it needs -O1 or more.
 if(CARPOOL_HARDEN)
     target_compile_options(carpool_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "proxy/http/body.h"
+#include "tests/fuzz/plain_chunks.h"
 #include "tests/unit/http/damage.h"
 #include "tests/unit/http/given.h"
 
@@ -19,72 +20,6 @@ static const struct slice chunkeds[] = {
     BYTES("00\r\n\r\n"),
     BYTES("2\r\n\r\n\r\n3\r\n0\r\n\r\n0\r\n\r\n"),
 };
-
-/* The end of the line at at, or 0; the line must hold no control byte but tabs. */
-static size_t
-line_end(const struct message *message, size_t at)
-{
-    const char *cr = memmem(message->bytes + at, message->size - at, "\r\n", 2);
-
-    if (cr == NULL)
-        return 0;
-    for (const char *p = message->bytes + at; p < cr; p++)
-        if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f)
-            return 0;
-    return (size_t)(cr - message->bytes);
-}
-
-static bool
-skip_trailers(const struct message *message, size_t *at)
-{
-    for (;;) {
-        size_t end = line_end(message, *at);
-        struct slice line = {message->bytes + *at, end - *at};
-        size_t name = 0;
-
-        if (end == 0)
-            return false;
-        *at = end + 2;
-        if (line.size == 0)
-            return true;
-        while (name < line.size && line.data[name] > ' ' && line.data[name] < 0x7f &&
-               strchr("\"(),/:;<=>?@[\\]{}", line.data[name]) == NULL)
-            name++;
-        if (name == 0 || name == line.size || line.data[name] != ':')
-            return false;
-    }
-}
-
-/* A second chunked reader, which has all bytes at hand. Returns what it used, or 0. */
-static size_t
-decode_plainly(const struct message *message, struct buf *data)
-{
-    size_t at = 0;
-
-    for (;;) {
-        size_t end = line_end(message, at);
-        size_t digits = at;
-        uint64_t size = 0;
-
-        while (digits < end &&
-               strchr("0123456789abcdefABCDEF", message->bytes[digits]) != NULL) {
-            char digit[2] = {message->bytes[digits++], '\0'};
-
-            if (size > DAMAGE_SIZE)
-                return 0;
-            size = size * 16 + strtoul(digit, NULL, 16);
-        }
-        if (end == 0 || digits == at || (digits < end && message->bytes[digits] != ';'))
-            return 0;
-        at = end + 2;
-        if (size == 0)
-            return skip_trailers(message, &at) ? at : 0;
-        if (message->size - at < size + 2 || memcmp(message->bytes + at + size, "\r\n", 2) != 0)
-            return 0;
-        assert_int_equal(buf_append(data, message->bytes + at, size), ERR_OK);
-        at += size + 2;
-    }
-}
 
 /* Reads in parts of up to part bytes. */
 static enum parse
@@ -125,7 +60,7 @@ check_chunked(const struct message *message, size_t *done)
     buf_init(&plain, DAMAGE_SIZE);
     buf_init(&parts[0], DAMAGE_SIZE);
     buf_init(&parts[1], DAMAGE_SIZE);
-    plainly = decode_plainly(message, &plain);
+    plainly = plain_chunks_read((struct slice){message->bytes, message->size}, &plain);
     answers[0] = decode_in_parts(message, DAMAGE_SIZE, &parts[0], &used[0]);
     answers[1] = decode_in_parts(message, 4, &parts[1], &used[1]);
     if (answers[0] != answers[1] || used[0] != used[1] ||
