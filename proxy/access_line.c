@@ -51,6 +51,11 @@ add_target(struct buf *line, const struct exchange *exchange)
     bool has_host = target->form == TARGET_ABSOLUTE || target->form == TARGET_AUTHORITY;
     const char *brackets = target->is_bracketed ? "[]" : "";
 
+    /* What is no target is not shown: there is no telling a password in it. */
+    if (target->host.size == 0 && target->path.size == 0) {
+        (void)buf_printf(line, " target=-");
+        return;
+    }
     (void)buf_printf(line, " target=%s", target->form == TARGET_ABSOLUTE ? "http://" : "");
     if (has_host && target->host.size > 0) {
         (void)buf_printf(line, "%.1s", brackets);
