@@ -23,6 +23,7 @@ status_phrase(unsigned status)
         {403, "Forbidden"},
         {404, "Not Found"},
         {408, "Request Timeout"},
+        {413, "Content Too Large"},
         {414, "URI Too Long"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
@@ -85,9 +86,10 @@ answer_send_page(struct exchange *exchange, unsigned status, const char *type,
     gmtime_r(&now, &utc);
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
     size = snprintf(head, sizeof(head),
-                    "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s; charset=utf-8\r\n"
+                    "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s%s\r\n"
                     "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",
-                    status, status_phrase(status), date, type, body.size, fields,
+                    status, status_phrase(status), date, type,
+                    strncmp(type, "text/", 5) == 0 ? "; charset=utf-8" : "", body.size, fields,
                     !exchange->keeps_client ? "Connection: close\r\n"
                     : is_old                ? "Connection: keep-alive\r\n"
                                             : "");

@@ -13,6 +13,7 @@
 
 /* The choices, in the order of settings.def; log.level is an enum log_level, dns.family an
  * enum dns_family. */
+enum forwarded { FORWARDED_OFF, FORWARDED_RFC7239, FORWARDED_X };
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
 /*

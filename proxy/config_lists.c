@@ -2,6 +2,7 @@
  * What the texts among the settings mean: addresses, ranges, ports. Part of the loader.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "proxy/config_set.h"
@@ -140,6 +141,16 @@ understand_servers(struct config *config, struct slice *bad)
     return ERR_OK;
 }
 
+/* A pseudonym of Via (RFC 9110 §7.6.3), within what needs no quoting anywhere. */
+static enum err
+check_name(const char *name)
+{
+    static const char good[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+    return name[0] != '\0' && name[strspn(name, good)] == '\0' ? ERR_OK : ERR_SYNTAX;
+}
+
 enum err
 config_understand(struct config *config, const struct setting *setting, struct slice *bad)
 {
@@ -150,6 +161,8 @@ config_understand(struct config *config, const struct setting *setting, struct s
         return understand_admin(config);
     case SETTING_log_access:
         return config->log_access[0] != '\0' ? ERR_OK : ERR_SYNTAX;
+    case SETTING_http_via:
+        return check_name(config->http_via);
     case SETTING_dns_servers:
         return understand_servers(config, bad);
     case SETTING_access_clients:

@@ -73,11 +73,15 @@ struct exchange {
     struct target target;
     struct pool_key key;
     struct body request_body;
-    bool wants_upgrade;   /* to another protocol, over a connection of its own */
-    bool keeps_client;    /* the client wants to, and nothing speaks against it */
-    struct buf to_origin; /* what the origin's socket has not taken yet */
-    struct buf replay;    /* the body as sent so far, where a retry may need it */
-    bool is_replayable;   /* idempotent, and the whole body is or can be held */
+    char hop_name[EMIT_NAME_SIZE_MAX]; /* ours in Via; empty: none */
+    bool has_hops_left;                /* Max-Forwards, as it goes on */
+    uint32_t hops_left;
+    uint64_t content_bytes; /* of the body, without its framing */
+    bool wants_upgrade;     /* to another protocol, over a connection of its own */
+    bool keeps_client;      /* the client wants to, and nothing speaks against it */
+    struct buf to_origin;   /* what the origin's socket has not taken yet */
+    struct buf replay;      /* the body as sent so far, where a retry may need it */
+    bool is_replayable;     /* idempotent, and the whole body is or can be held */
     bool is_retry;
 
     /* the upstream connection */
@@ -93,6 +97,7 @@ struct exchange {
 
     /* the answer */
     struct buf answer_head; /* the beginning of a head that is not complete yet */
+    unsigned interim_count; /* of 1xx heads */
     struct body answer_body;
     struct emit_framing framing;
     struct park_terms terms;

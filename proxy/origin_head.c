@@ -26,6 +26,7 @@ choose_framing(struct exchange *exchange, const struct head *head)
     exchange->keeps_client = exchange->keeps_client && framing->kind != BODY_UNTIL_CLOSE &&
                              exchange->request_body.is_done && !exchange->worker->is_draining;
     framing->keeps_alive = exchange->keeps_client;
+    framing->name = slice_of(exchange->hop_name);
 }
 
 /* What the head says about using the connection again. */
@@ -68,12 +69,12 @@ begin_answer(struct exchange *exchange, const struct head *head, struct slice bo
 
 /* A 1xx head as the client gets it. */
 static enum err
-render_interim(struct buf *out, const struct head *head)
+render_interim(const struct exchange *exchange, struct buf *out, const struct head *head)
 {
     enum err err;
 
     buf_init(out, emit_room(head));
-    err = emit_interim(out, head);
+    err = emit_interim(out, head, slice_of(exchange->hop_name));
     if (err != ERR_OK)
         buf_reset(out);
     return err;
@@ -86,7 +87,7 @@ switch_protocols(struct exchange *exchange, const struct head *head, struct slic
     struct buf out;
 
     if (!exchange->wants_upgrade || !upgrade_is_agreed(&exchange->head, head) ||
-        buf_size(&exchange->to_origin) > 0 || render_interim(&out, head) != ERR_OK)
+        buf_size(&exchange->to_origin) > 0 || render_interim(exchange, &out, head) != ERR_OK)
         return FLOW_BROKEN;
     exchange_open_tunnel(exchange, head->status, buf_bytes(&out), early);
     buf_reset(&out);
@@ -99,10 +100,13 @@ pass_interim(struct exchange *exchange, const struct head *head)
     struct buf out;
     struct iovec part;
 
+    /* They cost us and the client: somewhere it must end. */
+    if (++exchange->interim_count > exchange->config->http_max_interim)
+        return FLOW_BROKEN;
     /* HTTP/1.0 knows no interim answers (RFC 9110 §15.2). */
     if (exchange->head.minor == 0)
         return FLOW_WAIT;
-    if (render_interim(&out, head) != ERR_OK)
+    if (render_interim(exchange, &out, head) != ERR_OK)
         return FLOW_BROKEN;
     part = (struct iovec){(char *)buf_bytes(&out).data, buf_size(&out)};
     client_write(exchange->client, &part, 1);

@@ -44,6 +44,62 @@ send_guide(struct exchange *exchange, bool is_found)
     return end(exchange, is_found ? REASON_OWN_PAGE : REASON_NO_PAGE);
 }
 
+static enum step
+send_options(struct exchange *exchange)
+{
+    answer_send_page(exchange, 200, "text/plain",
+                     "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT\r\n",
+                     SLICE(""));
+    return end(exchange, REASON_OWN_PAGE);
+}
+
+/* Fields that a TRACE must not bring to light (RFC 9110 §9.3.8). */
+static bool
+is_secret(const struct field *field)
+{
+    return slice_equal_nocase(field->name, SLICE("Authorization")) ||
+           slice_equal_nocase(field->name, SLICE("Proxy-Authorization")) ||
+           slice_equal_nocase(field->name, SLICE("Cookie"));
+}
+
+/* The request as it came, without its secrets: those fields, and "user:password@". */
+static enum err
+write_trace(struct buf *out, const struct head *head, const struct target *target)
+{
+    const char *host = target->host.data - (target->is_bracketed ? 1 : 0);
+    const char *stop = head->target.data + head->target.size;
+    enum err err =
+        buf_printf(out, "%.*s http://%.*s HTTP/1.%u\r\n", SLICE_ARGS(head->method_text),
+                   (int)(stop - host), host, head->minor);
+
+    for (size_t i = 0; i < head->field_count && err == ERR_OK; i++)
+        if (!is_secret(&head->fields[i]))
+            err = buf_printf(out, "%.*s: %.*s\r\n", SLICE_ARGS(head->fields[i].name),
+                             SLICE_ARGS(head->fields[i].value));
+    return err == ERR_OK ? buf_append(out, "\r\n", 2) : err;
+}
+
+enum step
+own_page_send_last_hop(struct exchange *exchange)
+{
+    struct buf trace;
+    enum step step;
+
+    if (!exchange->request_body.is_done)
+        exchange->keeps_client = false;
+    if (exchange->head.method == METHOD_OPTIONS)
+        return send_options(exchange);
+    buf_init(&trace, emit_room(&exchange->head));
+    if (write_trace(&trace, &exchange->head, &exchange->target) == ERR_OK) {
+        answer_send_page(exchange, 200, "message/http", "", buf_bytes(&trace));
+        step = end(exchange, REASON_OWN_PAGE);
+    } else {
+        step = exchange_fail(exchange, REASON_INTERNAL, NULL);
+    }
+    buf_reset(&trace);
+    return step;
+}
+
 enum step
 own_page_send(struct exchange *exchange)
 {
@@ -54,13 +110,8 @@ own_page_send(struct exchange *exchange)
     /* A body would have to be read before the next request; nobody needs one here. */
     if (!exchange->request_body.is_done)
         exchange->keeps_client = false;
-    if (exchange->target.form == TARGET_ASTERISK) {
-        answer_send_page(
-            exchange, 200, "text/plain",
-            "Allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS, TRACE, CONNECT\r\n",
-            SLICE(""));
-        return end(exchange, REASON_OWN_PAGE);
-    }
+    if (exchange->target.form == TARGET_ASTERISK)
+        return send_options(exchange);
     if (is_read_only && slice_equal(path, SLICE("/healthz"))) {
         answer_send_page(exchange, 200, "text/plain", "", SLICE("ok"));
         return end(exchange, REASON_OWN_PAGE);

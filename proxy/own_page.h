@@ -9,4 +9,10 @@
  */
 enum step own_page_send(struct exchange *exchange);
 
+/*
+ * Answers a TRACE or OPTIONS that must not be forwarded any further (RFC 9110 §7.6.2): with the
+ * request's head, or with what carpool can do.
+ */
+enum step own_page_send_last_hop(struct exchange *exchange);
+
 #endif

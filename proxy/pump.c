@@ -90,6 +90,17 @@ send_up(void *arg, const struct iovec *parts, int count)
         buf_reset(to_origin);
 }
 
+/* A length was checked before anything was sent; chunks tell theirs only one by one. */
+static bool
+is_too_large(struct exchange *exchange, size_t more)
+{
+    uint64_t most = exchange->config->http_max_body;
+
+    exchange->content_bytes += more;
+    return exchange->request_body.kind == BODY_CHUNKED && most > 0 &&
+           exchange->content_bytes > most;
+}
+
 /* Bytes from the client: through the body's framing, to the origin. */
 static enum flow
 carry_up(struct exchange *exchange, struct slice bytes)
@@ -105,6 +116,8 @@ carry_up(struct exchange *exchange, struct slice bytes)
         size_t used = 0;
 
         parse = body_step(body, rest, &used, &data);
+        if (is_too_large(exchange, data.size))
+            return FLOW_TOO_LARGE;
         gather_body(&gather, data);
         /* Only such a connection can be dead already, and have to be replaced. */
         if (exchange->is_replayable && exchange->facts.may_be_stale &&

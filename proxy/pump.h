@@ -14,6 +14,7 @@ enum flow {
     FLOW_DONE,        /* the body ended, and all of it was handed to the socket */
     FLOW_CLIENT_LOST, /* the client broke off before its body's end */
     FLOW_ORIGIN_LOST, /* the origin's connection broke, or ended before the body's end */
+    FLOW_TOO_LARGE,   /* the request's body passed http.max_body */
     FLOW_BROKEN,      /* the framing is not what it should be */
 };
 

@@ -3,6 +3,7 @@
  * or a new one.
  */
 #include "proxy/exchange.h"
+#include "proxy/hop.h"
 #include "proxy/policy/acl.h"
 
 static void
@@ -64,13 +65,16 @@ ask(struct exchange *exchange)
 static enum err
 prepare(struct exchange *exchange)
 {
+    char for_entry[HOP_FOR_SIZE];
+    struct emit_hop hop;
     enum err err;
 
     buf_reset(&exchange->to_origin);
     if (exchange->target.form == TARGET_AUTHORITY)
         return ERR_OK;
-    err = emit_request(&exchange->to_origin, &exchange->head, &exchange->target,
-                       &exchange->request_body);
+    hop = hop_for_origin(exchange, for_entry);
+    err = emit_request_from(&exchange->to_origin, &exchange->head, &exchange->target,
+                            &exchange->request_body, &hop);
     if (err == ERR_OK)
         err = buf_append_slice(&exchange->to_origin, buf_bytes(&exchange->replay));
     return err;

@@ -61,6 +61,8 @@ up_failed(struct exchange *exchange, enum flow up)
     exchange->keeps_client = false;
     if (up == FLOW_BROKEN)
         return exchange_fail(exchange, REASON_FRAMING, NULL);
+    if (up == FLOW_TOO_LARGE)
+        return exchange_fail(exchange, REASON_BODY_TOO_LARGE, NULL);
     return exchange->client->is_gone ? client_lost(exchange)
                                      : exchange_fail(exchange, REASON_INCOMPLETE, NULL);
 }
@@ -99,7 +101,7 @@ room_forward(struct exchange *exchange)
     if (exchange->client->is_gone)
         return client_lost(exchange);
     up = pump_up(exchange);
-    if (up == FLOW_BROKEN || up == FLOW_CLIENT_LOST)
+    if (up == FLOW_BROKEN || up == FLOW_CLIENT_LOST || up == FLOW_TOO_LARGE)
         return up_failed(exchange, up);
     /* A connection that takes no more may still hold an answer: it is read to the end. */
     if (up == FLOW_ORIGIN_LOST)

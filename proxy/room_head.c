@@ -40,6 +40,14 @@ keep_head(struct exchange *exchange, const char *bytes, const struct head *parse
     exchange->head_memory = memory;
 }
 
+static bool
+is_last_request(const struct exchange *exchange)
+{
+    unsigned most = exchange->config->http_max_requests;
+
+    return most > 0 && exchange->client->served + 1 >= most;
+}
+
 /* What the head says of target, host, framing and the connection's life. */
 static enum refusal
 understand(struct exchange *exchange)
@@ -51,7 +59,8 @@ understand(struct exchange *exchange)
         target_check_host(head, &refusal) != PARSE_DONE ||
         body_of_request(head, &exchange->request_body, &refusal) != PARSE_DONE)
         return refusal;
-    exchange->keeps_client = fields_keep_alive(head, true) && !exchange->worker->is_draining;
+    exchange->keeps_client = fields_keep_alive(head, true) && !exchange->worker->is_draining &&
+                             !is_last_request(exchange);
     return REFUSAL_NONE;
 }
 

@@ -3,6 +3,8 @@
  * which key?
  */
 #include "proxy/exchange.h"
+#include "proxy/hop.h"
+#include "proxy/http/fields.h"
 #include "proxy/http/upgrade.h"
 #include "proxy/own_page.h"
 #include "proxy/policy/acl.h"
@@ -30,17 +32,68 @@ route_tunnel(struct exchange *exchange)
     return exchange_enter(exchange, ROOM_CHECKOUT);
 }
 
+/*
+ * TRACE and OPTIONS go no further than Max-Forwards says (RFC 9110 §7.6.2). False where they
+ * were answered here; the step is then in *step.
+ */
+static bool
+may_go_on(struct exchange *exchange, enum step *step)
+{
+    enum method method = exchange->head.method;
+    uint32_t hops = 0;
+
+    if (method != METHOD_TRACE && method != METHOD_OPTIONS)
+        return true;
+    if (fields_max_forwards(&exchange->head, &exchange->has_hops_left, &hops) != PARSE_DONE) {
+        *step = exchange_fail(exchange, REASON_SYNTAX, "Max-Forwards is not a number");
+        return false;
+    }
+    if (!exchange->has_hops_left)
+        return true;
+    if (hops == 0) {
+        *step = own_page_send_last_hop(exchange);
+        return false;
+    }
+    exchange->hops_left = hops - 1;
+    return true;
+}
+
+/* What a body makes impossible, whatever the target is. REASON_DONE: nothing. */
+static enum reason
+objection_to_body(const struct exchange *exchange)
+{
+    const struct body *body = &exchange->request_body;
+    uint64_t most = exchange->config->http_max_body;
+
+    /* RFC 9110 §9.3.8 */
+    if (exchange->head.method == METHOD_TRACE && !body->is_done)
+        return REASON_TRACE_BODY;
+    if (most > 0 && body->kind == BODY_LENGTH && body->length > most)
+        return REASON_BODY_TOO_LARGE;
+    return REASON_DONE;
+}
+
 enum step
 room_route(struct exchange *exchange)
 {
     const struct target *target = &exchange->target;
+    enum reason objection = objection_to_body(exchange);
+    enum step step;
+
+    if (objection != REASON_DONE)
+        return exchange_fail(exchange, objection, NULL);
 
     if (target->form == TARGET_ORIGIN || target->form == TARGET_ASTERISK)
         return own_page_send(exchange);
     if (pool_key_init(&exchange->key, target->host, target->port) != ERR_OK)
         return exchange_fail(exchange, REASON_TARGET, NULL);
+    hop_name(exchange);
+    if (hop_is_loop(exchange))
+        return exchange_fail(exchange, REASON_LOOP, NULL);
     if (target->form == TARGET_AUTHORITY)
         return route_tunnel(exchange);
+    if (!may_go_on(exchange, &step))
+        return step;
     exchange->wants_upgrade = upgrade_is_asked(&exchange->head, &exchange->request_body);
     exchange->is_replayable = is_replayable(exchange);
     return exchange_enter(exchange, ROOM_CHECKOUT);

@@ -66,6 +66,73 @@ is_copied(const struct head *head, const struct field *field)
            !field_is_hop_by_hop(head, field);
 }
 
+/*
+ * An element that we append to a list field: to the last field line of its name, so that it is
+ * the last one in the order of hops, or as a line of its own (RFC 9110 §5.3).
+ */
+struct entry {
+    struct slice name;
+    struct slice prefix;
+    struct slice text; /* empty: nothing is appended */
+    const struct field *last;
+};
+
+static struct entry
+entry_for(const struct head *head, struct slice name, struct slice prefix, struct slice text)
+{
+    struct entry entry = {name, prefix, text, NULL};
+
+    if (text.size == 0)
+        return entry;
+    for (size_t i = 0; i < head->field_count; i++)
+        if (slice_equal_nocase(head->fields[i].name, name) && is_copied(head, &head->fields[i]))
+            entry.last = &head->fields[i];
+    return entry;
+}
+
+/* "1.1 carpool": the version is the one that the message came in (RFC 9110 §7.6.3). */
+static struct entry
+via_entry(const struct head *head, struct slice name)
+{
+    return entry_for(head, SLICE("Via"), head->minor == 0 ? SLICE("1.0 ") : SLICE("1.1 "),
+                     name);
+}
+
+/* A field as it came, and what is appended to it. */
+static void
+put_copied(struct writer *writer, const struct field *field, const struct entry *entries,
+           size_t count)
+{
+    put(writer, field->name);
+    put(writer, SLICE(": "));
+    put(writer, field->value);
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i].last != field)
+            continue;
+        put(writer, field->value.size > 0 ? SLICE(", ") : SLICE(""));
+        put(writer, entries[i].prefix);
+        put(writer, entries[i].text);
+    }
+    put(writer, SLICE("\r\n"));
+}
+
+/* Entries that found no field to be appended to. */
+static void
+put_new_entries(struct writer *writer, const struct entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = &entries[i];
+
+        if (entry->text.size == 0 || entry->last != NULL)
+            continue;
+        put(writer, entry->name);
+        put(writer, SLICE(": "));
+        put(writer, entry->prefix);
+        put(writer, entry->text);
+        put(writer, SLICE("\r\n"));
+    }
+}
+
 static void
 put_length(struct writer *writer, uint64_t length)
 {
@@ -118,9 +185,46 @@ says_empty(const struct head *head, const struct body *body)
            head_field(head, SLICE("Content-Length")) != NULL;
 }
 
+/*
+ * Fields that are not for the origin as they came: Host is written from the target, and what
+ * HTTP/1.0 says with Expect must be ignored (RFC 9110 §10.1.1).
+ */
+static bool
+is_replaced(const struct head *head, const struct field *field)
+{
+    return slice_equal_nocase(field->name, SLICE("Host")) ||
+           (head->minor == 0 && slice_equal_nocase(field->name, SLICE("Expect")));
+}
+
+/* The fields that pass through, and what we add as a hop. */
+static void
+put_request_fields(struct writer *writer, const struct head *head, const struct emit_hop *hop)
+{
+    const struct entry entries[] = {
+        via_entry(head, hop->name),
+        entry_for(head, hop->for_name, SLICE(""), hop->for_entry),
+    };
+    const size_t count = sizeof(entries) / sizeof(entries[0]);
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        const struct field *field = &head->fields[i];
+
+        if (!is_copied(head, field) || is_replaced(head, field))
+            continue;
+        if (hop->has_hops_left && slice_equal_nocase(field->name, SLICE("Max-Forwards"))) {
+            put(writer, SLICE("Max-Forwards: "));
+            put_number(writer, hop->hops_left);
+            put(writer, SLICE("\r\n"));
+        } else {
+            put_copied(writer, field, entries, count);
+        }
+    }
+    put_new_entries(writer, entries, count);
+}
+
 enum err
-emit_request(struct buf *out, const struct head *head, const struct target *target,
-             const struct body *body)
+emit_request_from(struct buf *out, const struct head *head, const struct target *target,
+                  const struct body *body, const struct emit_hop *hop)
 {
     size_t room = EMIT_OWN_ROOM + head->method_text.size + target->path.size +
                   target->host.size + room_of_fields(head);
@@ -128,6 +232,7 @@ emit_request(struct buf *out, const struct head *head, const struct target *targ
     char *space;
     enum err err = buf_space(out, room, &space);
 
+    assert(hop->name.size <= EMIT_NAME_SIZE_MAX);
     if (err != ERR_OK)
         return err;
     writer.at = space;
@@ -138,12 +243,7 @@ emit_request(struct buf *out, const struct head *head, const struct target *targ
     put(&writer, target->path);
     put(&writer, SLICE(" HTTP/1.1\r\n"));
     put_host(&writer, target);
-    for (size_t i = 0; i < head->field_count; i++) {
-        const struct field *field = &head->fields[i];
-
-        if (is_copied(head, field) && !slice_equal_nocase(field->name, SLICE("Host")))
-            put_field(&writer, field->name, field->value);
-    }
+    put_request_fields(&writer, head, hop);
     if (upgrade_is_asked(head, body))
         put_upgrade(&writer, head);
     if (says_empty(head, body))
@@ -153,6 +253,15 @@ emit_request(struct buf *out, const struct head *head, const struct target *targ
     put(&writer, SLICE("\r\n"));
     buf_grew(out, (size_t)(writer.at - space));
     return ERR_OK;
+}
+
+enum err
+emit_request(struct buf *out, const struct head *head, const struct target *target,
+             const struct body *body)
+{
+    const struct emit_hop nothing = {0};
+
+    return emit_request_from(out, head, target, body, &nothing);
 }
 
 static void
@@ -166,11 +275,15 @@ put_status_line(struct writer *writer, const struct head *head)
 }
 
 static void
-put_copied_fields(struct writer *writer, const struct head *head)
+put_response_fields(struct writer *writer, const struct head *head, struct slice name)
 {
+    const struct entry via = via_entry(head, name);
+
+    assert(name.size <= EMIT_NAME_SIZE_MAX);
     for (size_t i = 0; i < head->field_count; i++)
         if (is_copied(head, &head->fields[i]))
-            put_field(writer, head->fields[i].name, head->fields[i].value);
+            put_copied(writer, &head->fields[i], &via, 1);
+    put_new_entries(writer, &via, 1);
 }
 
 /* What the client is told of its connection (RFC 9112 §9.6); a body until the close ends it. */
@@ -212,7 +325,7 @@ emit_response(struct buf *out, const struct head *head, const struct emit_framin
         return err;
     writer.at = space;
     put_status_line(&writer, head);
-    put_copied_fields(&writer, head);
+    put_response_fields(&writer, head, framing->name);
     if (length != NULL)
         put_length(&writer, copied);
     put_framing(&writer, framing->kind, framing->length);
@@ -223,7 +336,7 @@ emit_response(struct buf *out, const struct head *head, const struct emit_framin
 }
 
 enum err
-emit_interim(struct buf *out, const struct head *head)
+emit_interim(struct buf *out, const struct head *head, struct slice name)
 {
     struct writer writer;
     char *space;
@@ -234,7 +347,7 @@ emit_interim(struct buf *out, const struct head *head)
         return err;
     writer.at = space;
     put_status_line(&writer, head);
-    put_copied_fields(&writer, head);
+    put_response_fields(&writer, head, name);
     if (head->status == 101)
         put_upgrade(&writer, head);
     put(&writer, SLICE("\r\n"));

@@ -17,7 +17,7 @@
  */
 
 /* What the start line and the fields of our own take, without what is copied into them. */
-#define EMIT_OWN_ROOM 192
+#define EMIT_OWN_ROOM 512
 
 static inline size_t
 emit_room(const struct head *head)
@@ -25,9 +25,24 @@ emit_room(const struct head *head)
     return head->size + head->field_count + EMIT_OWN_ROOM;
 }
 
+/* Our name in Via at most; with what else we say of ourselves it fits EMIT_OWN_ROOM. */
+#define EMIT_NAME_SIZE_MAX 96
+
+/* What we tell the origin as a hop on the request's way. What is empty or 0 is not told. */
+struct emit_hop {
+    struct slice name;      /* for Via, RFC 9110 §7.6.3 */
+    struct slice for_name;  /* Forwarded or X-Forwarded-For … */
+    struct slice for_entry; /* … and what is appended to it */
+    bool has_hops_left;     /* Max-Forwards is written anew, §7.6.2 */
+    uint32_t hops_left;
+};
+
 /* In origin form; Host from the target. The body's kind decides the framing fields. */
 enum err emit_request(struct buf *out, const struct head *head, const struct target *target,
                       const struct body *body);
+enum err emit_request_from(struct buf *out, const struct head *head,
+                           const struct target *target, const struct body *body,
+                           const struct emit_hop *hop);
 
 /* How a response's body is framed towards the client. */
 struct emit_framing {
@@ -37,13 +52,14 @@ struct emit_framing {
                             follows */
     bool keeps_alive; /* says whether the client connection stays open, in the client's words */
     bool is_old_client; /* HTTP/1.0: "Connection: keep-alive" must be said */
+    struct slice name;  /* for Via; empty: none */
 };
 
 enum err emit_response(struct buf *out, const struct head *head,
                        const struct emit_framing *framing);
 
-/* A 1xx head without hop-by-hop fields. */
-enum err emit_interim(struct buf *out, const struct head *head);
+/* A 1xx head without hop-by-hop fields; name is for Via. */
+enum err emit_interim(struct buf *out, const struct head *head, struct slice name);
 
 #define EMIT_CHUNK_HEAD_SIZE 20
 /* "1f\r\n" into to; returns its size. */

@@ -28,12 +28,14 @@ is_fixed_hop_by_hop(struct slice name)
     return false;
 }
 
-/* Where a message goes and where it ends is not for Connection to take away. */
+/* Where a message goes, where it ends and by whom it came is not for Connection to take away.
+ */
 static bool
 is_protected(struct slice name)
 {
     return slice_equal_nocase(name, SLICE("Host")) ||
-           slice_equal_nocase(name, SLICE("Content-Length"));
+           slice_equal_nocase(name, SLICE("Content-Length")) ||
+           slice_equal_nocase(name, SLICE("Via"));
 }
 
 bool
@@ -97,4 +99,55 @@ fields_parse_keep_alive(const struct head *head)
         }
     }
     return said;
+}
+
+/* "1.1 name" or "HTTP/1.1 name (comment)": is it this name? */
+static bool
+is_received_by(struct slice element, struct slice name)
+{
+    struct slice rest;
+    size_t at = 0;
+
+    while (at < element.size && element.data[at] != ' ' && element.data[at] != '\t')
+        at++;
+    rest = slice_trim((struct slice){element.data + at, element.size - at});
+    return rest.size >= name.size &&
+           slice_equal_nocase((struct slice){rest.data, name.size}, name) &&
+           (rest.size == name.size || rest.data[name.size] == ' ' ||
+            rest.data[name.size] == '\t' || rest.data[name.size] == '(');
+}
+
+bool
+fields_came_by(const struct head *head, struct slice name)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice rest = head->fields[i].value;
+        struct slice element;
+
+        if (!slice_equal_nocase(head->fields[i].name, SLICE("Via")))
+            continue;
+        while (slice_next_element(&rest, &element))
+            if (is_received_by(element, name))
+                return true;
+    }
+    return false;
+}
+
+enum parse
+fields_max_forwards(const struct head *head, bool *has, uint32_t *hops)
+{
+    const struct field *field = head_field(head, SLICE("Max-Forwards"));
+    uint64_t number = 0;
+    enum err err;
+
+    *has = field != NULL;
+    if (field == NULL)
+        return PARSE_DONE;
+    if (head_count(head, SLICE("Max-Forwards")) > 1)
+        return PARSE_REFUSE;
+    err = slice_to_number(field->value, UINT32_MAX, &number);
+    if (err != ERR_OK && err != ERR_RANGE)
+        return PARSE_REFUSE;
+    *hops = err == ERR_OK ? (uint32_t)number : UINT32_MAX;
+    return PARSE_DONE;
 }

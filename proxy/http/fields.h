@@ -2,14 +2,15 @@
 #define CARPOOL_PROXY_HTTP_FIELDS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proxy/http/head.h"
 
 /*
  * Is the field for the next hop only: one of the fixed set of RFC 9110 §7.6.1 (Connection,
  * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, Trailer, Proxy-Authorization,
- * Proxy-Authenticate, Proxy-Authentication-Info) or named by this head's Connection? Host and
- * Content-Length never are, whatever Connection says.
+ * Proxy-Authenticate, Proxy-Authentication-Info) or named by this head's Connection? Host,
+ * Content-Length and Via never are, whatever Connection says.
  */
 bool field_is_hop_by_hop(const struct head *head, const struct field *field);
 
@@ -28,5 +29,14 @@ struct keep_alive {
     unsigned max;
 };
 struct keep_alive fields_parse_keep_alive(const struct head *head);
+
+/* Does Via say that the message came by this name (RFC 9110 §7.6.3)? Comments do not matter. */
+bool fields_came_by(const struct head *head, struct slice name);
+
+/*
+ * Max-Forwards (RFC 9110 §7.6.2). PARSE_REFUSE where it is no number or there are several; what
+ * is too large for us becomes our largest, which the RFC allows.
+ */
+enum parse fields_max_forwards(const struct head *head, bool *has, uint32_t *hops);
 
 #endif

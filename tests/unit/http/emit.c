@@ -165,6 +165,71 @@ a_dropped_body_of_post_is_said_to_be_empty(void **state)
     }
 }
 
+static void
+a_hop_says_what_it_is_told_to(void **state)
+{
+    static const struct {
+        const char *claim;
+        const char *text;
+        struct emit_hop hop;
+        const char *expected;
+    } rows[] = {
+        {"a Via of its own",
+         "GET " TO "A: b\r\n\r\n",
+         {.name = {"us", 2}},
+         "GET" AT "A: b\r\nVia: 1.1 us\r\n\r\n"},
+        {"the version that the request came in",
+         "GET http://o.test/ HTTP/1.0\r\n\r\n",
+         {.name = {"us", 2}},
+         "GET" AT "Via: 1.0 us\r\n\r\n"},
+        {"behind the last Via",
+         "GET " TO "via: 1.0 a\r\nVIA: 1.1 b\r\nA: b\r\n\r\n",
+         {.name = {"us", 2}},
+         "GET" AT "via: 1.0 a\r\nVIA: 1.1 b, 1.1 us\r\nA: b\r\n\r\n"},
+        {"an empty Via is begun, not gone on with",
+         "GET " TO "Via:\r\n\r\n",
+         {.name = {"us", 2}},
+         "GET" AT "Via: 1.1 us\r\n\r\n"},
+        {"Connection cannot take Via away",
+         "GET " TO "Connection: via\r\nVia: 1.1 a\r\n\r\n",
+         {.name = {"us", 2}},
+         "GET" AT "Via: 1.1 a, 1.1 us\r\n\r\n"},
+        {"whom it forwards for",
+         "GET " TO "Forwarded: for=a\r\n\r\n",
+         {.for_name = {"Forwarded", 9}, .for_entry = {"for=b", 5}},
+         "GET" AT "Forwarded: for=a, for=b\r\n\r\n"},
+        {"a field that Connection takes away is not appended to",
+         "GET " TO "Forwarded: for=a\r\nConnection: forwarded\r\n\r\n",
+         {.for_name = {"Forwarded", 9}, .for_entry = {"for=b", 5}},
+         "GET" AT "Forwarded: for=b\r\n\r\n"},
+        {"how far it may go on",
+         "GET " TO "A: b\r\nmax-forwards: 007\r\nC: d\r\n\r\n",
+         {.has_hops_left = true, .hops_left = 6},
+         "GET" AT "A: b\r\nMax-Forwards: 6\r\nC: d\r\n\r\n"},
+        {"no Expect of HTTP/1.0",
+         "GET http://o.test/ HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
+         {.has_hops_left = false},
+         "GET" AT "\r\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct given given;
+        const struct head *head = given_request(&given, rows[i].text);
+        const struct body none = {.kind = BODY_NONE, .is_done = true};
+        enum refusal refusal;
+        struct target target;
+        struct buf out;
+
+        assert_int_equal(target_parse(head, &target, &refusal), PARSE_DONE);
+        buf_init(&out, emit_room(head));
+        assert_int_equal(emit_request_from(&out, head, &target, &none, &rows[i].hop), ERR_OK);
+        if (!slice_equal(buf_bytes(&out), slice_of(rows[i].expected)))
+            fail_msg("%s:\n%.*s", rows[i].claim, SLICE_ARGS(buf_bytes(&out)));
+        buf_reset(&out);
+    }
+}
+
 struct response {
     const char *claim;
     const char *text;
@@ -228,6 +293,10 @@ static const struct response responses[] = {
      OK "Connection: content-length\r\nContent-Length: 7\r\n\r\n",
      {.kind = BODY_NONE, .copies_length = true, .keeps_alive = true},
      OK "Content-Length: 7\r\n\r\n"},
+    {"a name goes behind the last Via",
+     "HTTP/1.0 200 OK\r\nVia: 1.1 a\r\nB: 2\r\n\r\n",
+     {.kind = BODY_LENGTH, .keeps_alive = true, .name = {"us", 2}},
+     OK "Via: 1.1 a, 1.0 us\r\nB: 2\r\nContent-Length: 0\r\n\r\n"},
     {"cookies keep order, case and number",
      OK "set-Cookie: a\r\nX: y\r\nSet-Cookie: b\r\n\r\n",
      {.kind = BODY_LENGTH, .keeps_alive = true},
@@ -277,7 +346,7 @@ an_interim_head_passes_without_hop_by_hop_fields(void **state)
 
     (void)state;
     buf_init(&out, emit_room(head));
-    assert_int_equal(emit_interim(&out, head), ERR_OK);
+    assert_int_equal(emit_interim(&out, head, SLICE("")), ERR_OK);
     assert_true(
         slice_equal(buf_bytes(&out), SLICE("HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n")));
     buf_reset(&out);
@@ -302,7 +371,7 @@ a_head_that_does_not_fit_leaves_the_buffer_as_it_was(void **state)
     assert_int_equal(buf_append(&out, "before", 6), ERR_OK);
     assert_int_equal(emit_request(&out, &request.head, &target, &body), ERR_TOO_LARGE);
     assert_int_equal(emit_response(&out, &response.head, &framing), ERR_TOO_LARGE);
-    assert_int_equal(emit_interim(&out, &response.head), ERR_TOO_LARGE);
+    assert_int_equal(emit_interim(&out, &response.head, SLICE("")), ERR_TOO_LARGE);
     assert_true(slice_equal(buf_bytes(&out), SLICE("before")));
     buf_reset(&out);
 }
@@ -327,6 +396,7 @@ main(void)
         cmocka_unit_test(hop_by_hop_fields_of_requests_go_no_further),
         cmocka_unit_test(request_framing_is_written_as_understood),
         cmocka_unit_test(a_dropped_body_of_post_is_said_to_be_empty),
+        cmocka_unit_test(a_hop_says_what_it_is_told_to),
         cmocka_unit_test(responses_are_framed_for_the_client),
         cmocka_unit_test(a_length_that_is_none_is_not_copied),
         cmocka_unit_test(an_interim_head_passes_without_hop_by_hop_fields),

@@ -146,6 +146,73 @@ keep_alive_parameters_are_read(void **state)
     }
 }
 
+static void
+via_tells_by_whom_a_message_came(void **state)
+{
+    static const struct {
+        const char *via;
+        bool is_found;
+    } rows[] = {
+        {"1.1 us", true},
+        {"1.1\tus\t(comment)", true},
+        {"HTTP/1.1  US (a comment)", true},
+        {"1.1 us(comment)", true},
+        {"1.0 a, 1.1 us, 1.1 b", true},
+        {"1.0 a\r\nVia: 1.1 us", true},
+        {"1.1 usa", false},
+        {"1.1 u", false},
+        {"us", false},
+        {"1.1 a (us)", false},
+        {"1.1 ", false},
+        {"", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[200];
+        struct given given;
+
+        snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nVia: %s\r\n\r\n", rows[i].via);
+        if (fields_came_by(given_request(&given, text), SLICE("us")) != rows[i].is_found)
+            fail_msg("%s", rows[i].via);
+    }
+}
+
+static void
+max_forwards_is_a_number_said_once(void **state)
+{
+    static const struct {
+        const char *fields;
+        enum parse parse;
+        bool has;
+        uint32_t hops;
+    } rows[] = {
+        {"", PARSE_DONE, false, 0},
+        {"Max-Forwards: 0\r\n", PARSE_DONE, true, 0},
+        {"max-forwards: 010\r\n", PARSE_DONE, true, 10},
+        {"Max-Forwards: 4294967295\r\n", PARSE_DONE, true, UINT32_MAX},
+        {"Max-Forwards: 4294967296\r\n", PARSE_DONE, true, UINT32_MAX},
+        {"Max-Forwards: 99999999999999999999999\r\n", PARSE_DONE, true, UINT32_MAX},
+        {"Max-Forwards:\r\n", PARSE_REFUSE, true, 0},
+        {"Max-Forwards: -1\r\n", PARSE_REFUSE, true, 0},
+        {"Max-Forwards: 1 1\r\n", PARSE_REFUSE, true, 0},
+        {"Max-Forwards: 1\r\nMax-Forwards: 1\r\n", PARSE_REFUSE, true, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[200];
+        struct given given;
+        uint32_t hops = 0;
+        bool has = false;
+
+        snprintf(text, sizeof(text), "TRACE / HTTP/1.1\r\n%s\r\n", rows[i].fields);
+        if (fields_max_forwards(given_request(&given, text), &has, &hops) != rows[i].parse ||
+            has != rows[i].has || hops != rows[i].hops)
+            fail_msg("%s", rows[i].fields);
+    }
+}
+
 int
 main(void)
 {
@@ -155,6 +222,8 @@ main(void)
         cmocka_unit_test(connection_cannot_take_host_and_length_away),
         cmocka_unit_test(a_connection_is_kept_as_its_sender_says),
         cmocka_unit_test(keep_alive_parameters_are_read),
+        cmocka_unit_test(via_tells_by_whom_a_message_came),
+        cmocka_unit_test(max_forwards_is_a_number_said_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

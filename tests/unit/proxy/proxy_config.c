@@ -333,6 +333,20 @@ ports_for_connect_become_numbers(void **state)
 }
 
 static void
+a_name_in_via_is_one_word(void **state)
+{
+    struct place *place = *state;
+
+    load_text(place, "http { via = \"gate-7.example\" forwarded = rfc7239 }");
+    assert_string_equal(place->config->http_via, "gate-7.example");
+    assert_int_equal(place->config->http_forwarded, FORWARDED_RFC7239);
+    assert_refused(
+        place, "http { via = \"a b\" }",
+        "c:1: http.via: \"a b\" is not accepted; expected off, or a name of letters, "
+        "digits, \"-\", \"_\" and \".\"");
+}
+
+static void
 name_servers_get_their_port(void **state)
 {
     struct place *place = *state;
@@ -519,6 +533,7 @@ main(void)
         TEST(words_for_clients_become_ranges),
         TEST(a_bad_range_of_clients_is_refused),
         TEST(ports_for_connect_become_numbers),
+        TEST(a_name_in_via_is_one_word),
         TEST(name_servers_get_their_port),
         TEST(admin_can_be_off),
         TEST(each_source_goes_before_the_one_above_it),

@@ -196,6 +196,27 @@ message_expect_head(struct world *world, struct peer *peer)
 }
 
 void
+message_keep(struct world *world, struct peer *peer)
+{
+    const char *name = world_word(world, 3);
+    size_t head_size = wait_for_head(world, peer);
+    size_t size;
+    const unsigned char *value =
+        find_field(peer->in.data, head_size, name, strlen(name), 0, &size);
+    char *text;
+
+    if (value == NULL) {
+        world_complain(world, "%s: there is no %s in the head", peer->name, name);
+        message_fail(world, peer, FILL_BYTES);
+    }
+    text = strndup((const char *)value, size);
+    if (text == NULL)
+        abort();
+    variables_set(&world->variables, world_word(world, 2), text);
+    free(text);
+}
+
+void
 message_expect_status(struct world *world, struct peer *peer)
 {
     const char *expected = world_word(world, 2);

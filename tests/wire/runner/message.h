@@ -24,6 +24,9 @@ void message_expect(struct world *world, struct peer *peer);
  */
 void message_expect_head(struct world *world, struct peer *peer);
 
+/* keep NAME Field: the value of the field in the head that comes next is $NAME from now on. */
+void message_keep(struct world *world, struct peer *peer);
+
 /* A head with this status. */
 void message_expect_status(struct world *world, struct peer *peer);
 

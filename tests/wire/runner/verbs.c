@@ -209,6 +209,7 @@ static const struct {
     {"expect-bytes", message_expect_bytes},
     {"expect-head", message_expect_head},
     {"expect-status", message_expect_status},
+    {"keep", message_keep},
     {"expect-body", message_expect_body},
     {"expect-cut", message_expect_cut},
     {"expect-close", message_expect_close},
