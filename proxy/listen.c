@@ -10,28 +10,33 @@
 
 #include <event2/listener.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "proxy/client.h"
 
 #define LISTEN_PAUSE_MS 100
+#define LISTEN_TELL_MS 10000
 
 struct listener {
     TAILQ_ENTRY(listener) link;
     struct worker *worker;
     struct evconnlistener *accepting;
     struct event *resume;
-    bool is_paused;
+    uint64_t told_ms; /* when the log last heard of a pause */
 };
 
 static void
 listen_pause(struct listener *listener, const char *why)
 {
     const struct timeval pause = {.tv_usec = LISTEN_PAUSE_MS * 1000};
+    uint64_t now_ms = clock_now_ms();
 
-    if (!listener->is_paused)
+    /* A full table stays full for a while: that is one piece of news, not ten a second. */
+    if (listener->told_ms == 0 || now_ms - listener->told_ms >= LISTEN_TELL_MS) {
+        listener->told_ms = now_ms;
         log_event(LOG_LEVEL_WARN, "accepting paused", "why=%s", why);
-    listener->is_paused = true;
+    }
     evconnlistener_disable(listener->accepting);
     evtimer_add(listener->resume, &pause);
 }
@@ -55,7 +60,6 @@ on_resume(evutil_socket_t fd, short what, void *arg)
         listen_pause(listener, "max_clients");
         return;
     }
-    listener->is_paused = false;
     evconnlistener_enable(listener->accepting);
 }
 
@@ -81,7 +85,7 @@ on_accept_error(struct evconnlistener *accepting, void *arg)
     listen_pause(arg, err_word(err_from_errno(number)));
 }
 
-enum err
+void
 listen_start(struct worker *worker, int fd)
 {
     struct listener *listener = xcalloc(1, sizeof(*listener));
@@ -96,7 +100,6 @@ listen_start(struct worker *worker, int fd)
         abort(); /* only for want of memory */
     evconnlistener_set_error_cb(listener->accepting, on_accept_error);
     TAILQ_INSERT_TAIL(&worker->listeners, listener, link);
-    return ERR_OK;
 }
 
 /* With SO_REUSEPORT, closing a listener resets what its queue holds: take all of it first. */

@@ -10,7 +10,7 @@
 struct listener;
 
 /* Takes the descriptor over, bound and listening. Adds itself to the worker's listeners. */
-enum err listen_start(struct worker *worker, int fd);
+void listen_start(struct worker *worker, int fd);
 
 /* Accepts what already queues, then closes the socket and frees the listener. */
 void listen_end(struct listener *listener);

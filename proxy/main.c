@@ -8,7 +8,7 @@
 #include "proxy/options.h"
 #include "proxy/program.h"
 
-enum { EXIT_CLEAN = 0, EXIT_CONFIG = 2 };
+enum { EXIT_CLEAN = 0, EXIT_UNWELL = 1, EXIT_CONFIG = 2 };
 
 static int
 refuse(const struct complaint *complaint)
@@ -71,6 +71,9 @@ main(int argc, char **argv)
         config_unref(config);
     } else {
         result = refuse(&complaint);
+        /* Whoever asks for health knows 0 and 1; Docker keeps 2 for itself. */
+        if (options.action == ACTION_HEALTH)
+            result = EXIT_UNWELL;
     }
     options_fini(&options);
     return result;

@@ -77,7 +77,8 @@ printf 'pool {\n  idle_timeout = 60\n}\n' >"$work/bad"
 bad="$work/bad:2: pool.idle_timeout: \"60\" is not accepted; expected a time from 100ms to 1d, such as 500ms, 30s, 10m or 1h"
 claim "a bad file is refused with its line" refused "$bad" --config "$work/bad"
 claim "--check-config says the same" refused "$bad" --check-config --config "$work/bad"
-claim "health reads the same file" refused "$bad" health --config "$work/bad"
+claim "health reads the same file, and knows only 0 and 1" ended 1 "" "carpool: $bad" \
+  health --config "$work/bad"
 claim "CARPOOL_CONFIG names the file" equal \
   "$(CARPOOL_CONFIG=$work/bad "$CARPOOL" --check-config 2>&1)" "carpool: $bad"
 claim "--check-config says ok to a good file" ended 0 "carpool: configuration: ok" "" \
