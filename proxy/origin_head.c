@@ -125,6 +125,16 @@ is_too_old(const struct exchange *exchange, const struct head *head)
            !exchange->is_retry && !fields_keep_alive(head, false);
 }
 
+/* An interim answer has no body; one that is announced would surely follow (RFC 9110 §8.6). */
+static bool
+announces_body(const struct exchange *exchange, const struct head *interim)
+{
+    struct body none;
+    enum refusal refusal;
+
+    return body_of_response(interim, exchange->head.method, &none, &refusal) != PARSE_DONE;
+}
+
 /* Heads from these bytes: any number of interim ones, then the answer's. Says what was used. */
 static enum flow
 read_heads(struct exchange *exchange, struct slice *bytes)
@@ -148,6 +158,8 @@ read_heads(struct exchange *exchange, struct slice *bytes)
             return FLOW_ORIGIN_LOST;
         }
         rest = (struct slice){bytes->data + head.size, bytes->size - head.size};
+        if (head.status < 200 && announces_body(exchange, &head))
+            return FLOW_BROKEN;
         if (head.status >= 200 || head.status == 101) {
             bytes->size = 0;
             return head.status == 101 ? switch_protocols(exchange, &head, rest)
