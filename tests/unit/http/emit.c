@@ -174,10 +174,6 @@ a_hop_says_what_it_is_told_to(void **state)
         struct emit_hop hop;
         const char *expected;
     } rows[] = {
-        {"a Via of its own",
-         "GET " TO "A: b\r\n\r\n",
-         {.name = {"us", 2}},
-         "GET" AT "A: b\r\nVia: 1.1 us\r\n\r\n"},
         {"the version that the request came in",
          "GET http://o.test/ HTTP/1.0\r\n\r\n",
          {.name = {"us", 2}},
