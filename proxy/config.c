@@ -27,8 +27,7 @@ config_free(struct config *config)
         free(config->given_at[i]);
     }
     free(config->listeners);
-    free(config->client_ranges);
-    free(config->connect_ports);
+    rules_free(config->rules);
     free(config);
 }
 
@@ -60,13 +59,16 @@ refuse(const struct setting *setting, struct slice bad, const char *given_at,
              expected);
 }
 
-/* No address and no path that anybody means has one, and every message stays one line. */
+/* No address and no path that anybody means has one. Rules may stand on lines of their own. */
 static bool
-has_control_byte(const char *text)
+has_control_byte(const char *text, bool may_have_lines)
 {
-    for (; *text != '\0'; text++)
+    for (; *text != '\0'; text++) {
+        if (may_have_lines && (*text == '\n' || *text == '\t'))
+            continue;
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             return true;
+    }
     return false;
 }
 
@@ -77,7 +79,8 @@ set_text(struct config *config, const struct setting *setting, const char *text,
     char **place = member(config, setting);
 
     *bad = slice_of(text);
-    if (bad->size > setting->most || has_control_byte(text))
+    if (bad->size > setting->most ||
+        has_control_byte(text, setting_index(setting) == SETTING_access_rules))
         return ERR_SYNTAX;
     free(*place);
     *place = xstrdup(text);
@@ -145,6 +148,25 @@ check_together(const struct config *config, struct complaint *complaint)
 }
 
 static enum err
+make_rules(struct config *config, struct complaint *complaint)
+{
+    const struct rules_setup setup = {
+        .rules = config->access_rules,
+        .clients = config->access_clients,
+        .connect_ports = config->access_connect_ports,
+        .allows_private = config->access_private_destinations == SWITCH_ON,
+    };
+    const char *given_at = config->given_at[SETTING_access_rules];
+    char why[900];
+
+    if (rules_new(&setup, &config->rules, why, sizeof(why)) == ERR_OK)
+        return ERR_OK;
+    /* What the other settings stand for was checked when they were set. */
+    complain(complaint, "%s: access.rules: %s", given_at != NULL ? given_at : "preset", why);
+    return ERR_SYNTAX;
+}
+
+static enum err
 config_fill(struct config *config, const struct config_sources *sources,
             struct complaint *complaint)
 {
@@ -165,6 +187,8 @@ config_fill(struct config *config, const struct config_sources *sources,
                          sources->assignments[i].given_at, complaint);
     if (err == ERR_OK)
         err = check_together(config, complaint);
+    if (err == ERR_OK)
+        err = make_rules(config, complaint);
     return err;
 }
 

@@ -9,11 +9,13 @@
 #include "base/address.h"
 #include "base/err.h"
 #include "proxy/complaint.h"
+#include "proxy/policy/rules.h"
 #include "proxy/settings.h"
 
 /* The choices, in the order of settings.def; log.level is an enum log_level, dns.family an
  * enum dns_family. */
 enum forwarded { FORWARDED_OFF, FORWARDED_RFC7239, FORWARDED_X };
+enum setting_switch { SWITCH_OFF, SWITCH_ON };
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
 /*
@@ -35,11 +37,8 @@ struct config {
     struct address *listeners; /* proxy.listen */
     size_t listener_count;
     bool has_admin;
-    struct address admin;                /* admin.listen */
-    struct address_range *client_ranges; /* access.clients */
-    size_t client_range_count;
-    uint16_t *connect_ports; /* access.connect_ports */
-    size_t connect_port_count;
+    struct address admin; /* admin.listen */
+    struct rules *rules;  /* all of access, in one list */
 
     /* where each setting was given, such as "carpool.conf:12"; NULL: it is the preset */
     char *given_at[SETTING_TOTAL];

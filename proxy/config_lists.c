@@ -39,76 +39,45 @@ understand_admin(struct config *config)
     return config->has_admin ? address_parse(text, &config->admin) : ERR_OK;
 }
 
+/* What rules may be made of it is for the rules to say: here each element is looked at. */
 static enum err
-add_range(struct config *config, struct slice text)
+check_clients(const struct config *config, struct slice *bad)
 {
-    if (config->client_range_count == LIST_MOST)
-        return ERR_RANGE;
-    return address_range_parse(text, &config->client_ranges[config->client_range_count++]);
-}
-
-static enum err
-add_ranges(struct config *config, struct slice word)
-{
-    static const struct {
-        const char *word;
-        const char *ranges;
-    } words[] = {
-        {"loopback", "127.0.0.0/8, ::1"},
-        {"private", "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, "
-                    "169.254.0.0/16, fe80::/10, fc00::/7"},
-        {"all", "0.0.0.0/0, ::/0"},
-    };
-    struct slice range;
-    enum err err = ERR_OK;
-
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        struct slice rest = slice_of(words[i].ranges);
-
-        if (!slice_equal(word, slice_of(words[i].word)))
-            continue;
-        while (err == ERR_OK && slice_next_element(&rest, &range))
-            err = add_range(config, range);
-        return err;
-    }
-    return add_range(config, word);
-}
-
-static enum err
-understand_clients(struct config *config, struct slice *bad)
-{
+    static const char *const words[] = {"loopback", "private", "all"};
     struct slice rest = slice_of(config->access_clients);
     struct slice element;
+    struct address_range range;
+    size_t count = 0;
 
-    free(config->client_ranges);
-    config->client_ranges = xcalloc(LIST_MOST, sizeof(config->client_ranges[0]));
-    config->client_range_count = 0;
-    while (slice_next_element(&rest, &element))
-        if (add_ranges(config, element) != ERR_OK) {
+    while (slice_next_element(&rest, &element)) {
+        bool is_word = false;
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+            is_word = is_word || slice_equal(element, slice_of(words[i]));
+        if (++count > LIST_MOST ||
+            (!is_word && address_range_parse(element, &range) != ERR_OK)) {
             *bad = element;
             return ERR_SYNTAX;
         }
-    return config->client_range_count > 0 ? ERR_OK : ERR_SYNTAX;
+    }
+    return count > 0 ? ERR_OK : ERR_SYNTAX;
 }
 
 static enum err
-understand_ports(struct config *config, struct slice *bad)
+check_ports(const struct config *config, struct slice *bad)
 {
     struct slice rest = slice_of(config->access_connect_ports);
     struct slice element;
+    size_t count = 0;
     uint64_t port;
 
-    free(config->connect_ports);
-    config->connect_ports = xcalloc(LIST_MOST, sizeof(config->connect_ports[0]));
-    config->connect_port_count = 0;
-    while (slice_next_element(&rest, &element)) {
-        if (config->connect_port_count == LIST_MOST ||
-            slice_to_number(element, UINT16_MAX, &port) != ERR_OK || port == 0) {
+    while (slice_next_element(&rest, &element))
+        /* One place is 443's. */
+        if (++count == LIST_MOST || slice_to_number(element, UINT16_MAX, &port) != ERR_OK ||
+            port == 0) {
             *bad = element;
             return ERR_SYNTAX;
         }
-        config->connect_ports[config->connect_port_count++] = (uint16_t)port;
-    }
     return ERR_OK;
 }
 
@@ -166,9 +135,9 @@ config_understand(struct config *config, const struct setting *setting, struct s
     case SETTING_dns_servers:
         return understand_servers(config, bad);
     case SETTING_access_clients:
-        return understand_clients(config, bad);
+        return check_clients(config, bad);
     case SETTING_access_connect_ports:
-        return understand_ports(config, bad);
+        return check_ports(config, bad);
     default:
         return ERR_OK;
     }

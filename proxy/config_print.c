@@ -78,6 +78,18 @@ begins_section(size_t i)
     return i == 0 || strcmp(setting_at(i)->section, setting_at(i - 1)->section) != 0;
 }
 
+/* What all of access comes to. */
+static void
+print_rules(const struct config *config, FILE *to)
+{
+    const struct rule *rule;
+
+    fputs("# The rules in force; the first that matches decides.\n", to);
+    for (size_t i = 0; (rule = rules_at(config->rules, i)) != NULL; i++)
+        fprintf(to, "#   %zu  %s  (%s)\n", rule_number(rule), rule_text(rule),
+                rule_setting(rule));
+}
+
 void
 config_print(const struct config *config, FILE *to)
 {
@@ -87,6 +99,7 @@ config_print(const struct config *config, FILE *to)
         print_row(config, setting_at(i), to);
     }
     fputs("}\n", to);
+    print_rules(config, to);
 }
 
 /* Words in a column that begins where the cursor is; what ends behind a terminal's edge wraps.

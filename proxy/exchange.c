@@ -207,3 +207,14 @@ exchange_fail_origin(struct exchange *exchange, enum reason reason, const char *
              (unsigned)exchange->key.port, why != NULL ? ": " : "", why != NULL ? why : "");
     return exchange_fail(exchange, reason, detail);
 }
+
+struct rules_question
+exchange_question(const struct exchange *exchange)
+{
+    return (struct rules_question){
+        .client = &exchange->client->peer,
+        .host = slice_of(exchange->key.host),
+        .port = exchange->key.port,
+        .method = exchange->head.method_text,
+    };
+}

@@ -164,6 +164,10 @@ void exchange_give_back(struct exchange *exchange);
 void exchange_open_tunnel(struct exchange *exchange, unsigned status, struct slice head,
                           struct slice early);
 
+/* What the rules are asked about this request; its key is made. The address is not known yet.
+ */
+struct rules_question exchange_question(const struct exchange *exchange);
+
 /* The rooms, each in its own file. */
 enum step room_head(struct exchange *exchange);
 enum step room_admit(struct exchange *exchange);

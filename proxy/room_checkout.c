@@ -26,8 +26,10 @@ static enum err
 may_reach(const void *arg, const struct address *address)
 {
     const struct exchange *exchange = arg;
+    struct rules_question question = exchange_question(exchange);
 
-    return acl_reaches(exchange->client->is_loopback, &exchange->worker->own, address);
+    question.address = address;
+    return acl_reaches(exchange->config, &question, &exchange->worker->own);
 }
 
 /*

@@ -21,15 +21,11 @@ is_replayable(const struct exchange *exchange)
            (body->kind == BODY_LENGTH && body->length <= exchange->config->http_max_replay);
 }
 
-static enum step
-route_tunnel(struct exchange *exchange)
+static void
+become_tunnel(struct exchange *exchange)
 {
     /* Bytes that follow are no request, whatever becomes of this one. */
     exchange->keeps_client = false;
-    if (!acl_allows_connect(exchange->config, exchange->client->is_loopback,
-                            exchange->target.port))
-        return exchange_fail(exchange, REASON_CONNECT_PORT, NULL);
-    return exchange_enter(exchange, ROOM_CHECKOUT);
 }
 
 /*
@@ -78,11 +74,12 @@ room_route(struct exchange *exchange)
 {
     const struct target *target = &exchange->target;
     enum reason objection = objection_to_body(exchange);
+    struct rules_question question;
     enum step step;
+    enum err err;
 
     if (objection != REASON_DONE)
         return exchange_fail(exchange, objection, NULL);
-
     if (target->form == TARGET_ORIGIN || target->form == TARGET_ASTERISK)
         return own_page_send(exchange);
     if (pool_key_init(&exchange->key, target->host, target->port) != ERR_OK)
@@ -91,7 +88,12 @@ room_route(struct exchange *exchange)
     if (hop_is_loop(exchange))
         return exchange_fail(exchange, REASON_LOOP, NULL);
     if (target->form == TARGET_AUTHORITY)
-        return route_tunnel(exchange);
+        become_tunnel(exchange);
+    /* What no address could make right is refused before its name is looked up. */
+    question = exchange_question(exchange);
+    err = acl_allows(exchange->config, &question);
+    if (err != ERR_OK)
+        return exchange_fail(exchange, reason_of_err(err), NULL);
     if (!may_go_on(exchange, &step))
         return step;
     exchange->wants_upgrade = upgrade_is_asked(&exchange->head, &exchange->request_body);

@@ -163,6 +163,8 @@ expects_text(const struct setting *setting)
         return "loopback, private, all, addresses, or ranges as ADDR/BITS, separated by commas";
     case SETTING_access_connect_ports:
         return "port numbers from 1 to 65535, separated by commas";
+    case SETTING_access_rules:
+        return "rules, separated by line ends or \";\"";
     default:
         return "a text";
     }

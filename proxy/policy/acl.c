@@ -6,26 +6,38 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HTTPS_PORT 443
-
 bool
 acl_admits(const struct config *config, const struct address *client)
 {
-    for (size_t i = 0; i < config->client_range_count; i++)
-        if (address_range_holds(&config->client_ranges[i], client))
-            return true;
-    return false;
+    return rules_admit(config->rules, client);
 }
 
-bool
-acl_allows_connect(const struct config *config, bool is_loopback_client, uint16_t port)
+static enum err
+err_of(const struct rule *rule)
 {
-    if (is_loopback_client || port == HTTPS_PORT)
-        return true;
-    for (size_t i = 0; i < config->connect_port_count; i++)
-        if (config->connect_ports[i] == port)
-            return true;
-    return false;
+    switch (rule_origin(rule)) {
+    case RULE_GIVEN:
+        return ERR_RULE;
+    case RULE_CLIENTS:
+        return ERR_CLIENT;
+    case RULE_CONNECT_PORTS:
+        return ERR_CONNECT_PORT;
+    case RULE_PRIVATE:
+        return ERR_PRIVATE;
+    case RULE_INSIDE:
+    case RULE_REST:
+        break;
+    }
+    return ERR_FORBIDDEN;
+}
+
+enum err
+acl_allows(const struct config *config, const struct rules_question *question)
+{
+    const struct rule *rule;
+    enum rules_verdict verdict = rules_judge(config->rules, question, &rule);
+
+    return verdict == RULES_DENY ? err_of(rule) : ERR_OK;
 }
 
 /* Only an address of this machine can be bound to. */
@@ -65,18 +77,14 @@ is_own(const struct own_addresses *own, const struct address *destination)
 }
 
 enum err
-acl_reaches(bool is_loopback_client, const struct own_addresses *own,
-            const struct address *destination)
+acl_reaches(const struct config *config, const struct rules_question *question,
+            const struct own_addresses *own)
 {
-    struct address plain = address_unmapped(destination);
-    enum address_kind kind = address_kind(&plain);
+    struct address plain = address_unmapped(question->address);
 
     if (is_own(own, &plain))
         return ERR_SELF;
-    if (kind == ADDRESS_MULTICAST)
+    if (address_kind(&plain) == ADDRESS_MULTICAST)
         return ERR_FORBIDDEN;
-    if (!is_loopback_client &&
-        (kind == ADDRESS_LOOPBACK || kind == ADDRESS_LINK_LOCAL || kind == ADDRESS_UNSPECIFIED))
-        return ERR_FORBIDDEN;
-    return ERR_OK;
+    return acl_allows(config, question);
 }

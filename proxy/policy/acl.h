@@ -13,20 +13,22 @@ struct own_addresses {
     size_t count;
 };
 
-/* May this client use the proxy at all (access.clients)? Any thread. */
+/* May this client use the proxy at all? Any thread. */
 bool acl_admits(const struct config *config, const struct address *client);
 
 /*
- * May a client tunnel to this port? Those on loopback to any, others to 443 and those of
- * access.connect_ports. Any thread.
+ * What the rules say of a request: ERR_OK, or which setting refuses it (ERR_RULE, ERR_CLIENT,
+ * ERR_CONNECT_PORT, ERR_PRIVATE, ERR_FORBIDDEN). Without an address it is refused only if no
+ * address could change that. Any thread.
  */
-bool acl_allows_connect(const struct config *config, bool is_loopback_client, uint16_t port);
+enum err acl_allows(const struct config *config, const struct rules_question *question);
 
 /*
- * May a client be led to this address? ERR_OK, ERR_FORBIDDEN, or ERR_SELF for carpool's own
- * listeners in any disguise. Asked of the address that is dialed or reused. Any thread.
+ * May the request be led to its address? ERR_SELF for carpool's own listeners in any disguise
+ * and ERR_FORBIDDEN for multicast, whatever the rules say; then as acl_allows(). Asked of each
+ * address that is dialed or reused. Any thread.
  */
-enum err acl_reaches(bool is_loopback_client, const struct own_addresses *own,
-                     const struct address *destination);
+enum err acl_reaches(const struct config *config, const struct rules_question *question,
+                     const struct own_addresses *own);
 
 #endif

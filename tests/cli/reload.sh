@@ -27,6 +27,14 @@ forbidden() {
   equal "$(curl -s --noproxy '*' --max-time 10 -o /dev/null -w '%{http_code}' "$proxy/healthz")" 403
 }
 
+status_via() {
+  via -o /dev/null -w '%{http_code}' "$1"
+}
+
+status_is() {
+  [ "$(status_via "$1")" = "$2" ]
+}
+
 healthy() {
   "$CARPOOL" health --url "$proxy/healthz"
 }
@@ -34,7 +42,7 @@ healthy() {
 conf=$work/carpool.conf
 echo 'access { clients = "loopback" }' >"$conf"
 : >"$work/carpool.log"
-carpool_start --config "$conf"
+carpool_start --config "$conf" --set dns.servers=127.0.0.1:1
 claim "it serves us" healthy
 
 printf 'access {\n  clients = "192.0.2.1"\n}\nproxy { max_clients = 77 }\nlog { level = debug }' >"$conf"
@@ -52,6 +60,22 @@ claim "a mended file is read" reloaded ' info settings read again'
 claim "what is overridden on the command line is not said to have changed" \
   bash -c "! grep -q 'proxy.listen' '$carpool_log'"
 claim "it serves us again" wait_until 10 healthy
+
+# --- rules, and lists of hosts
+
+printf '# blocked\none.test\n' >"$work/hosts.list"
+echo "access { rules = 'deny host file:$work/hosts.list' }" >"$conf"
+claim "rules are read" reloaded ' info settings read again'
+claim "a listed host is refused" wait_until 10 status_is http://one.test/ 403
+claim "another one is not" equal "$(status_via http://two.test/)" 502
+printf '.test\n' >"$work/hosts.list"
+claim "the list is read again with the settings" reloaded ' info settings read again'
+claim "what is listed now is refused" wait_until 10 status_is http://two.test/ 403
+printf 'one.test\ntwo test\n' >"$work/hosts.list"
+claim "a bad list is refused" reloaded ' error settings stay as they were'
+claim "the log names its line" has_logged "$work/hosts.list:2: \"two test\" is no host"
+claim "the old list stays" equal "$(status_via http://three.test/)" 403
+
 echo 'proxy { workers = 7 }' >"$conf"
 kill -TERM "$carpool_pid"
 wait "$carpool_pid"

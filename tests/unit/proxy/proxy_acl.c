@@ -18,14 +18,44 @@ at(const char *text)
     return address;
 }
 
+/* With the presets: clients on loopback and private ones, tunnels to 443. */
+static struct rules *presets;
+
+static int
+make_presets(void **state)
+{
+    const struct rules_setup setup = {"", "loopback, private", "", true};
+    char why[256];
+
+    (void)state;
+    return rules_new(&setup, &presets, why, sizeof(why)) == ERR_OK ? 0 : -1;
+}
+
+static int
+drop_presets(void **state)
+{
+    (void)state;
+    rules_free(presets);
+    return 0;
+}
+
 static enum err
 reaches(bool is_loopback_client, const char *own_text, const char *destination_text)
 {
     struct address list = at(own_text);
     const struct own_addresses own = {&list, 1};
+    const struct config config = {.rules = presets};
+    struct address client = at(is_loopback_client ? "127.0.0.1:9" : "10.0.0.9:9");
     struct address destination = at(destination_text);
+    const struct rules_question question = {
+        .client = &client,
+        .host = SLICE("o.test"),
+        .port = address_port(&destination),
+        .method = SLICE("GET"),
+        .address = &destination,
+    };
 
-    return acl_reaches(is_loopback_client, &own, &destination);
+    return acl_reaches(&config, &question, &own);
 }
 
 static void
@@ -102,30 +132,37 @@ multicast_is_reached_by_nobody(void **state)
 }
 
 static void
-only_listed_ranges_are_admitted(void **state)
+refusals_are_told_apart_by_their_settings(void **state)
 {
-    struct address_range range;
-    struct config config = {.client_ranges = &range, .client_range_count = 1};
-    struct address inside = at("[::ffff:10.1.2.3]:9");
-    struct address outside = at("203.0.113.1:9");
+    static const struct {
+        const char *rules;
+        const char *client;
+        const char *method;
+        enum err err;
+    } rows[] = {
+        {"", "203.0.113.1:9", "GET", ERR_CLIENT},
+        {"", "10.0.0.1:9", "CONNECT", ERR_CONNECT_PORT},
+        {"deny method GET", "10.0.0.1:9", "GET", ERR_RULE},
+        {"deny method GET", "10.0.0.1:9", "HEAD", ERR_OK},
+    };
 
     (void)state;
-    assert_int_equal(address_range_parse(SLICE("10.0.0.0/8"), &range), ERR_OK);
-    assert_true(acl_admits(&config, &inside));
-    assert_false(acl_admits(&config, &outside));
-}
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct rules_setup setup = {rows[i].rules, "loopback, private", "", true};
+        struct address client = at(rows[i].client);
+        struct config config = {0};
+        char why[256];
+        const struct rules_question question = {
+            .client = &client,
+            .host = SLICE("o.test"),
+            .port = 80,
+            .method = slice_of(rows[i].method),
+        };
 
-static void
-strangers_tunnel_only_to_listed_ports(void **state)
-{
-    uint16_t port = 8443;
-    struct config config = {.connect_ports = &port, .connect_port_count = 1};
-
-    (void)state;
-    assert_true(acl_allows_connect(&config, false, 443));
-    assert_true(acl_allows_connect(&config, false, 8443));
-    assert_false(acl_allows_connect(&config, false, 22));
-    assert_true(acl_allows_connect(&config, true, 22));
+        assert_int_equal(rules_new(&setup, &config.rules, why, sizeof(why)), ERR_OK);
+        assert_int_equal(acl_allows(&config, &question), rows[i].err);
+        rules_free(config.rules);
+    }
 }
 
 int
@@ -137,9 +174,8 @@ main(void)
         cmocka_unit_test(strangers_do_not_reach_the_hosts_own_network),
         cmocka_unit_test(private_and_public_destinations_are_open_to_all_clients),
         cmocka_unit_test(multicast_is_reached_by_nobody),
-        cmocka_unit_test(only_listed_ranges_are_admitted),
-        cmocka_unit_test(strangers_tunnel_only_to_listed_ports),
+        cmocka_unit_test(refusals_are_told_apart_by_their_settings),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_presets, drop_presets);
 }

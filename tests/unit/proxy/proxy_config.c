@@ -297,18 +297,60 @@ min_ttl_above_max_ttl_is_refused_where_it_was_given(void **state)
 }
 
 static void
-words_for_clients_become_ranges(void **state)
+clients_and_ports_become_rules(void **state)
 {
     struct place *place = *state;
-    struct address address;
-    size_t holds = 0;
 
-    load_text(place, "access { clients = \"private, 192.0.2.0/24\" }");
-    assert_int_equal(place->config->client_range_count, 8);
-    assert_int_equal(address_parse(SLICE("100.64.3.4:1"), &address), ERR_OK);
-    for (size_t i = 0; i < place->config->client_range_count; i++)
-        holds += address_range_holds(&place->config->client_ranges[i], &address);
-    assert_int_equal(holds, 1);
+    load_text(place, "access {\n clients = \"private , 192.0.2.0/24\"\n connect_ports = \"563, "
+                     "8443\"\n private_destinations = off\n}");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 0)),
+                        "deny client !private,192.0.2.0/24");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 1)),
+                        "deny client !loopback method CONNECT port !443,563,8443");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 3)), "deny address private");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 4)), "allow");
+    assert_null(rules_at(place->config->rules, 5));
+}
+
+static void
+rules_may_stand_on_lines(void **state)
+{
+    struct place *place = *state;
+
+    load_text(place, "access { rules = '\n  allow host a.test # ours; not theirs\n\n"
+                     "\tdeny host .test;deny port 25\n' }");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 0)), "allow host a.test");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 1)), "deny host .test");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 2)), "deny port 25");
+    assert_int_equal(rule_origin(rules_at(place->config->rules, 3)), RULE_CLIENTS);
+}
+
+static void
+a_bad_rule_is_named_by_its_number(void **state)
+{
+    assert_refused(
+        *state, "access {\n rules = 'allow; deny hots x.test'\n}",
+        "c:2: access.rules: rule 2: \"hots\" is not accepted; expected client, host, "
+        "address, port or method");
+}
+
+static void
+a_bad_line_of_a_host_list_is_named(void **state)
+{
+    struct place *place = *state;
+    char list[128];
+    char text[256];
+    char expected[256];
+    struct config_sources sources = {.file = place->path};
+
+    snprintf(list, sizeof(list), "%s.list", place->path);
+    write_bytes(list, "# ours\na.test\nb c.test\n", 24);
+    snprintf(text, sizeof(text), "access { rules = 'deny host file:%s' }", list);
+    write_bytes(place->path, text, strlen(text));
+    assert_int_equal(load(place, &sources), ERR_SYNTAX);
+    snprintf(expected, sizeof(expected), "%s:3: \"b c.test\" is no host", list);
+    unlink(list);
+    assert_non_null(strstr(place->complaint.text, expected));
 }
 
 static void
@@ -320,13 +362,10 @@ a_bad_range_of_clients_is_refused(void **state)
 }
 
 static void
-ports_for_connect_become_numbers(void **state)
+a_bad_port_for_connect_is_refused(void **state)
 {
     struct place *place = *state;
 
-    load_text(place, "access { connect_ports = \"443, 8443\" }");
-    assert_int_equal(place->config->connect_port_count, 2);
-    assert_int_equal(place->config->connect_ports[1], 8443);
     assert_refused(place, "access { connect_ports = \"0\" }",
                    "c:1: access.connect_ports: \"0\" is not accepted; expected port numbers "
                    "from 1 to 65535, separated by commas");
@@ -475,7 +514,8 @@ what_is_printed_loads_to_the_same_settings(void **state)
     load_text(place, "proxy { listen = \"0.0.0.0:0,[::1]:1\" workers = 3 }\n"
                      "log { access = '/tmp/it\\'s \\\\ ${HOME} \"#1\"' target = syslog }\n"
                      "pool { idle_timeout = 1500ms max_age = 0 }\n"
-                     "http { max_replay = 1000 } dns { servers = '::1' hosts_file = '' }\n");
+                     "http { max_replay = 1000 } dns { servers = '::1' hosts_file = '' }\n"
+                     "access { rules = '\n  allow host a.test\n  deny ; allow # all\n' }\n");
     assert_string_equal(place->config->log_access, "/tmp/it's \\ ${HOME} \"#1\"");
     printed = place->config;
     config_ref(printed);
@@ -503,6 +543,7 @@ printed_values_say_where_they_were_given(void **state)
     snprintf(expected, sizeof(expected), "\n    max_total = 7 # %s:3\n", place->path);
     assert_non_null(strstr(text, expected));
     assert_non_null(strstr(text, "\n    max_tunnels = 4096\n"));
+    assert_non_null(strstr(text, "\n#   1  deny client !loopback,private  (access.clients)\n"));
     free(text);
 }
 
@@ -530,9 +571,12 @@ main(void)
         TEST(a_folder_is_no_file),
         TEST(an_endless_file_is_refused),
         TEST(min_ttl_above_max_ttl_is_refused_where_it_was_given),
-        TEST(words_for_clients_become_ranges),
+        TEST(clients_and_ports_become_rules),
+        TEST(rules_may_stand_on_lines),
+        TEST(a_bad_rule_is_named_by_its_number),
+        TEST(a_bad_line_of_a_host_list_is_named),
         TEST(a_bad_range_of_clients_is_refused),
-        TEST(ports_for_connect_become_numbers),
+        TEST(a_bad_port_for_connect_is_refused),
         TEST(a_name_in_via_is_one_word),
         TEST(name_servers_get_their_port),
         TEST(admin_can_be_off),

@@ -1,0 +1,48 @@
+#ifndef CARPOOL_PROXY_POLICY_RULE_H
+#define CARPOOL_PROXY_POLICY_RULE_H
+
+#include <sys/queue.h>
+
+#include "proxy/policy/host_set.h"
+#include "proxy/policy/rules.h"
+
+/* The inside of the rules, for rules.c and rule_parse.c. */
+
+/* Kinds of addresses and ranges; each kind is a bit of kinds. */
+struct address_list {
+    unsigned kinds;
+    struct address_range *ranges;
+    size_t range_count;
+};
+
+struct port_range {
+    uint16_t low;
+    uint16_t high;
+};
+
+/* What a rule may ask for. */
+enum rule_part { PART_CLIENT, PART_HOST, PART_ADDRESS, PART_PORT, PART_METHOD, PART_COUNT };
+
+/* A part that is not named matches everything. "!" turns a part that is named around. */
+struct rule {
+    TAILQ_ENTRY(rule) entry;
+    size_t number;
+    enum rule_origin origin;
+    bool is_allow;
+    bool is_named[PART_COUNT];
+    bool is_negated[PART_COUNT];
+    struct address_list clients;
+    struct host_set hosts;
+    struct address_list addresses;
+    struct port_range *ports;
+    size_t port_count;
+    struct slice *methods; /* of text */
+    size_t method_count;
+    char *text;
+};
+
+/* On failure why says what is wrong and what was expected. */
+enum err rule_parse(struct slice text, struct rule **rule, char *why, size_t why_size);
+void rule_free(struct rule *rule);
+
+#endif
