@@ -173,8 +173,12 @@ pump_up(struct exchange *exchange)
         return flow;
     if (exchange->has_lost_origin)
         return FLOW_ORIGIN_LOST;
-    if (body->is_done)
+    if (body->is_done) {
+        /* From here on only the bufferevent would tell that the client has left. */
+        if (body->kind != BODY_UNTIL_CLOSE)
+            client_read_directly(exchange->client, false);
         return buf_size(&exchange->to_origin) == 0 ? FLOW_DONE : FLOW_WAIT;
+    }
     if (is_long(body))
         client_read_directly(exchange->client, true);
     return FLOW_WAIT;
