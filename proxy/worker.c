@@ -179,16 +179,21 @@ give_order(struct worker *worker, enum order_kind kind, struct config *config)
     mailbox_post(worker->mailbox, &order->mail);
 }
 
+void
+worker_turn(struct worker *worker, int flags)
+{
+    event_base_loop(worker->base, flags);
+    bury_dead(worker);
+}
+
 static void *
 worker_run(void *arg)
 {
     struct worker *worker = arg;
 
     /* libevent 2.1 has no hook for the end of a turn: so a turn is one call. */
-    while (!worker->is_draining || !TAILQ_EMPTY(&worker->clients)) {
-        event_base_loop(worker->base, EVLOOP_ONCE);
-        bury_dead(worker);
-    }
+    while (!worker->is_draining || !TAILQ_EMPTY(&worker->clients))
+        worker_turn(worker, EVLOOP_ONCE);
     mailbox_post(worker->main, worker->on_done);
     return NULL;
 }
@@ -311,8 +316,7 @@ worker_free(struct worker *worker)
         resolver_free(worker->resolver);
     if (worker->base != NULL) {
         /* Bufferevents are finished by the loop. */
-        event_base_loop(worker->base, EVLOOP_NONBLOCK);
-        bury_dead(worker);
+        worker_turn(worker, EVLOOP_NONBLOCK);
         event_base_free(worker->base);
     }
     worker_epoch_unref(worker->epoch);

@@ -68,6 +68,9 @@ struct worker {
     struct worker_stats stats;
 };
 
+/* One turn of its loop with event_base_loop()'s flags; what died in it is buried. */
+void worker_turn(struct worker *worker, int flags);
+
 /* Frees it when the present turn of the loop ends. */
 void worker_bury(struct worker *worker, struct grave *grave, void (*bury)(struct grave *grave));
 
