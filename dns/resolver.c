@@ -382,6 +382,7 @@ resolver_ask_name(struct resolver *resolver, const struct name *name, dns_on_ans
 
     if (found != NULL) {
         stat_add(&resolver->home.stats[DNS_STAT_LOCAL], 1);
+        found->is_local = true;
         *answer = found;
         return ERR_OK;
     }
@@ -408,6 +409,7 @@ resolver_ask(struct resolver *resolver, struct slice host, dns_on_answer *on_ans
     if (address_parse_ip(host, 0, &literal) == ERR_OK) {
         stat_add(&resolver->home.stats[DNS_STAT_LOCAL], 1);
         *answer = answer_new(&literal, 1);
+        (*answer)->is_local = true;
         return ERR_OK;
     }
     err = name_read(host, &name);

@@ -49,6 +49,7 @@ struct resolver_settings {
  */
 struct answer {
     unsigned references;
+    bool is_local; /* a literal, localhost or a hosts-file entry: no name server had a say */
     size_t count;
     struct address addresses[]; /* the port is 0 */
 };

@@ -102,6 +102,7 @@ dial_win(struct dial *dial, struct attempt *attempt)
     upstream->row = attempt->row;
     upstream->bucket = dial->request.slot;
     upstream->id = attempt->row->id;
+    upstream->is_by_dns = !dial->answer->is_local;
     upstream->opened_us = now_us;
     upstream->used_us = now_us;
     upstream->dns_ms = (unsigned)((dial->resolved_us - dial->started_us) / 1000);
@@ -135,7 +136,7 @@ next_address(struct dial *dial, struct address *address)
         if (was_tried(dial, address))
             continue;
         address_set_port(address, dial->key.port);
-        err = dial->request.rule(dial->request.rule_arg, address);
+        err = dial->request.rule(dial->request.rule_arg, address, !dial->answer->is_local);
         if (err == ERR_OK)
             return true;
         dial->refused_err = err;

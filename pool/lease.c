@@ -120,7 +120,7 @@ lease_try(struct lease *lease, struct upstream *upstream)
         lane_discard(lane, upstream);
         return false;
     }
-    if (lease->rule(lease->rule_arg, &upstream->row->remote) != ERR_OK) {
+    if (lease->rule(lease->rule_arg, &upstream->row->remote, upstream->is_by_dns) != ERR_OK) {
         /* Good for others. From now on only a dial of its own, so that this ends. */
         lease->waiter.want = SHELF_SLOT;
         shelf_give(lane->pool->shelf, upstream);

@@ -25,8 +25,11 @@ enum lease_want {
 
 enum lease_state { LEASE_WAITING, LEASE_HELD, LEASE_FAILED };
 
-/* May this checkout use this far end? Asked of every address dialed and every stream reused. */
-typedef enum err lease_rule(const void *arg, const struct address *address);
+/*
+ * May this checkout use this far end? Asked of every address dialed and every stream reused.
+ * is_by_dns: it is where name servers said that the host is.
+ */
+typedef enum err lease_rule(const void *arg, const struct address *address, bool is_by_dns);
 
 struct lease_request {
     const struct pool_key *key; /* copied */

@@ -27,6 +27,7 @@ struct upstream {
     unsigned dns_ms;
     unsigned connect_ms;
     bool was_parked;
+    bool is_by_dns;  /* name servers said that the host is there */
     bool is_used_up; /* the origin announced that it takes no more requests */
     TAILQ_ENTRY(upstream) in_bucket;
     TAILQ_ENTRY(upstream) in_shard;

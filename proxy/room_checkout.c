@@ -23,13 +23,13 @@ on_origin_ready(void *arg, unsigned what)
 
 /* The rules are asked of every address that is dialed and of every connection reused. */
 static enum err
-may_reach(const void *arg, const struct address *address)
+may_reach(const void *arg, const struct address *address, bool is_by_dns)
 {
     const struct exchange *exchange = arg;
     struct rules_question question = exchange_question(exchange);
 
     question.address = address;
-    return acl_reaches(exchange->config, &question, &exchange->worker->own);
+    return acl_reaches(exchange->config, &question, &exchange->worker->own, is_by_dns);
 }
 
 /*

@@ -78,13 +78,18 @@ is_own(const struct own_addresses *own, const struct address *destination)
 
 enum err
 acl_reaches(const struct config *config, const struct rules_question *question,
-            const struct own_addresses *own)
+            const struct own_addresses *own, bool is_by_dns)
 {
     struct address plain = address_unmapped(question->address);
+    enum address_kind kind = address_kind(&plain);
 
     if (is_own(own, &plain))
         return ERR_SELF;
-    if (address_kind(&plain) == ADDRESS_MULTICAST)
+    if (kind == ADDRESS_MULTICAST)
         return ERR_FORBIDDEN;
+    /* Anybody can give a name of his own such an address: a page could make a browser ask. */
+    if (is_by_dns && config->access_dns_to_loopback == SWITCH_OFF &&
+        (kind == ADDRESS_LOOPBACK || kind == ADDRESS_LINK_LOCAL || kind == ADDRESS_UNSPECIFIED))
+        return ERR_DNS_TO_LOOPBACK;
     return acl_allows(config, question);
 }

@@ -206,7 +206,7 @@ carpool_start() {
   rm -f "$fifo" "$access_log"
   mkfifo "$fifo"
   "$CARPOOL" run --listen 127.0.0.1:0 --admin 127.0.0.1:0 --workers 2 \
-    --set "log.access=$access_log" "$@" >"$fifo" 2>>"$carpool_log" &
+    --set "log.access=$access_log" --set access.dns_to_loopback=on "$@" >"$fifo" 2>>"$carpool_log" &
   carpool_pid=$!
   children+=("$carpool_pid")
   exec {stdout}<"$fifo"

@@ -73,11 +73,12 @@ bench_host(struct bench *bench, const char *address, const char *name)
 }
 
 static enum err
-guest_rule(const void *arg, const struct address *address)
+guest_rule(const void *arg, const struct address *address, bool is_by_dns)
 {
     struct guest *guest = (struct guest *)arg;
     char text[ADDRESS_TEXT_SIZE];
 
+    guest->was_by_dns = is_by_dns;
     guest->rule_calls++;
     if (guest->only == NULL)
         return guest->verdict;

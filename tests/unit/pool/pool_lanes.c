@@ -115,10 +115,11 @@ run_origins(void *arg)
 /* ---- the workers ---- */
 
 static enum err
-rule(const void *arg, const struct address *address)
+rule(const void *arg, const struct address *address, bool is_by_dns)
 {
     uintptr_t bits = (uintptr_t)arg >> 4;
 
+    (void)is_by_dns;
     /* Some visitors may not go to some of the origins: also not over a parked connection. */
     return (bits + address_port(address)) % 7 == 0 ? ERR_FORBIDDEN : ERR_OK;
 }

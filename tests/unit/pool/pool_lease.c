@@ -217,6 +217,24 @@ rule_holds_for_granted_connections_too(void **state)
     close(origin);
 }
 
+static void
+rule_is_told_that_an_address_needs_no_dns(void **state)
+{
+    struct bench *bench = *state;
+    struct guest first = {.was_by_dns = true};
+    struct guest second = {.was_by_dns = true};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
+    assert_false(first.was_by_dns);
+    guest_park(&first);
+    guest_hold(bench, &second, "127.0.0.1", origin_port(origin));
+    assert_true(lease_facts(second.lease)->is_reused);
+    assert_false(second.was_by_dns);
+    lease_discard(&second.lease);
+    close(origin);
+}
+
 /* ---- waiting ---- */
 
 static void
@@ -473,6 +491,7 @@ main(void)
         TEST(connection_used_often_enough_is_closed),
         TEST(rule_holds_for_parked_connections_too),
         TEST(rule_holds_for_granted_connections_too),
+        TEST(rule_is_told_that_an_address_needs_no_dns),
         TEST(returned_connection_is_granted_to_who_waits),
         TEST(freed_slot_is_dialed_by_who_waits),
         TEST(wait_in_vain_ends_at_its_deadline),

@@ -40,7 +40,8 @@ drop_presets(void **state)
 }
 
 static enum err
-reaches(bool is_loopback_client, const char *own_text, const char *destination_text)
+reaches_by(bool is_loopback_client, const char *own_text, const char *destination_text,
+           bool is_by_dns)
 {
     struct address list = at(own_text);
     const struct own_addresses own = {&list, 1};
@@ -55,7 +56,13 @@ reaches(bool is_loopback_client, const char *own_text, const char *destination_t
         .address = &destination,
     };
 
-    return acl_reaches(&config, &question, &own);
+    return acl_reaches(&config, &question, &own, is_by_dns);
+}
+
+static enum err
+reaches(bool is_loopback_client, const char *own_text, const char *destination_text)
+{
+    return reaches_by(is_loopback_client, own_text, destination_text, false);
 }
 
 static void
@@ -124,6 +131,28 @@ private_and_public_destinations_are_open_to_all_clients(void **state)
 }
 
 static void
+names_of_others_do_not_lead_to_loopback(void **state)
+{
+    static const char *inside[] = {
+        "127.0.0.1:80",
+        "[::1]:80",
+        "[::ffff:127.0.0.1]:80",
+        "[64:ff9b::7f00:1]:80",
+        "169.254.169.254:80",
+        "[fe80::1]:80",
+        "0.0.0.0:80",
+        "[::]:80",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
+        if (reaches_by(true, "127.0.0.1:3128", inside[i], true) != ERR_DNS_TO_LOOPBACK)
+            fail_msg("a name leads to %s", inside[i]);
+    assert_int_equal(reaches_by(true, "127.0.0.1:3128", "192.0.2.1:80", true), ERR_OK);
+    assert_int_equal(reaches_by(true, "127.0.0.1:3128", "10.0.0.1:80", true), ERR_OK);
+}
+
+static void
 multicast_is_reached_by_nobody(void **state)
 {
     (void)state;
@@ -173,6 +202,7 @@ main(void)
         cmocka_unit_test(neighbours_of_the_own_listener_are_reached),
         cmocka_unit_test(strangers_do_not_reach_the_hosts_own_network),
         cmocka_unit_test(private_and_public_destinations_are_open_to_all_clients),
+        cmocka_unit_test(names_of_others_do_not_lead_to_loopback),
         cmocka_unit_test(multicast_is_reached_by_nobody),
         cmocka_unit_test(refusals_are_told_apart_by_their_settings),
     };

@@ -292,6 +292,11 @@ carpool_start(struct world *world)
         add_setting(world, "dns.servers=%s", "127.0.0.1:1");
     snprintf(log, sizeof(log), "%s/access.log", world->folder);
     add_setting(world, "log.access=%s", log);
+    /* The names of a conversation's DNS lead to origins on loopback, unless it says otherwise.
+     */
+    if (world->config.size == 0 ||
+        memmem(world->config.data, world->config.size, "dns_to_loopback", 15) == NULL)
+        add_setting(world, "access.dns_to_loopback=%s", "on");
     snprintf(workers, sizeof(workers), "%u", world->workers);
     argv[2] = workers;
     if (world->has_config) {
