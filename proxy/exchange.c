@@ -213,6 +213,7 @@ exchange_question(const struct exchange *exchange)
 {
     return (struct rules_question){
         .client = &exchange->client->peer,
+        .user = exchange->user,
         .host = slice_of(exchange->key.host),
         .port = exchange->key.port,
         .method = exchange->head.method_text,

@@ -38,6 +38,7 @@ struct rules_setup {
 /* What is asked of them. Slices are borrowed. */
 struct rules_question {
     const struct address *client;
+    struct slice user; /* empty: nobody is named */
     struct slice host; /* in lower case, no trailing dot, no brackets: as in a pool key */
     uint16_t port;
     struct slice method;
