@@ -1,5 +1,6 @@
 /*
- * Client connections: reading, writing, waiting, closing. The worker's thread.
+ * Client connections from accept to close: what wakes them, how long they wait, how they end.
+ * The worker's thread.
  */
 #include "proxy/client.h"
 
@@ -15,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/stream.h"
+#include "proxy/client_inside.h"
 #include "proxy/exchange.h"
 
 /* What a client may send ahead: a whole head, and a bit more to see that one is too large. */
@@ -28,23 +30,13 @@ client_bury(struct grave *grave)
     free((char *)grave - offsetof(struct client, grave));
 }
 
-/* Bytes count as sent when the socket has taken them, not when they are queued. */
-static void
-count_queue(struct client *client)
-{
-    size_t queued = client_queued(client);
-
-    worker_count(client->worker, PROXY_STAT_TO_CLIENTS, client->uncounted - queued);
-    client->uncounted = queued;
-}
-
 static void
 client_free(struct client *client)
 {
     struct worker *worker = client->worker;
 
     assert(client->exchange == NULL);
-    count_queue(client);
+    client_count_queue(client);
     TAILQ_REMOVE(&worker->clients, client, link);
     stat_sub(&worker->stats.proxy[PROXY_STAT_CLIENTS], 1);
     atomic_fetch_sub_explicit(worker->all_clients, 1, memory_order_relaxed);
@@ -53,12 +45,6 @@ client_free(struct client *client)
     bufferevent_setcb(client->bev, NULL, NULL, NULL, NULL);
     bufferevent_free(client->bev);
     worker_bury(worker, &client->grave, client_bury);
-}
-
-static bool
-has_input(const struct client *client)
-{
-    return evbuffer_get_length(bufferevent_get_input(client->bev)) > 0;
 }
 
 /*
@@ -74,11 +60,10 @@ has_request(struct client *client)
     while (evbuffer_copyout(input, line, sizeof(line)) == sizeof(line) && line[0] == '\r' &&
            line[1] == '\n')
         evbuffer_drain(input, sizeof(line));
-    return has_input(client);
+    return evbuffer_get_length(input) > 0;
 }
 
-/* Lets the present exchange, the next one, or the closing go on after something happened. */
-static void
+void
 client_wake(struct client *client)
 {
     if (client->is_closing) {
@@ -156,7 +141,7 @@ on_write(struct bufferevent *bev, void *arg)
     struct client *client = arg;
 
     (void)bev;
-    count_queue(client);
+    client_count_queue(client);
     if (client->is_closing)
         linger(client);
     else if (client->exchange != NULL)
@@ -266,180 +251,6 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
     client_set_deadline(client, worker->is_draining
                                     ? CLIENT_DRAIN_GRACE_MS
                                     : worker->epoch->config->timeout_client_idle);
-}
-
-struct slice
-client_input(struct client *client, size_t most)
-{
-    struct evbuffer *input = bufferevent_get_input(client->bev);
-    size_t size = evbuffer_get_length(input);
-
-    if (size > most)
-        size = most;
-    client->is_lent_from_scratch = false;
-    client->lent = (struct slice){(char *)evbuffer_pullup(input, (ev_ssize_t)size), size};
-    return client->lent;
-}
-
-static enum err
-read_directly(struct client *client, struct slice *bytes)
-{
-    struct stream stream = {client->fd};
-    size_t got;
-    enum err err;
-
-    if (!client->is_direct_ready)
-        return ERR_AGAIN;
-    /* One read per event: whoever has more to read is woken again. */
-    client->is_direct_ready = false;
-    err = stream_read(&stream, client->worker->scratch, WORKER_SCRATCH_SIZE, &got);
-    if (err == ERR_CLOSED)
-        client->has_ended = true;
-    else if (err != ERR_OK && err != ERR_AGAIN)
-        client->is_gone = true;
-    if (err != ERR_OK)
-        return err;
-    client->is_lent_from_scratch = true;
-    client->lent = (struct slice){client->worker->scratch, got};
-    *bytes = client->lent;
-    return ERR_OK;
-}
-
-/* The first bytes of the input that lie in one piece. An evbuffer may begin with an empty one.
- */
-static struct slice
-first_extent(struct evbuffer *input)
-{
-    const char *first = (const char *)evbuffer_pullup(input, 1);
-
-    return (struct slice){first, evbuffer_get_contiguous_space(input)};
-}
-
-enum err
-client_read(struct client *client, struct slice *bytes)
-{
-    if (has_input(client)) {
-        client->is_lent_from_scratch = false;
-        client->lent = first_extent(bufferevent_get_input(client->bev));
-        *bytes = client->lent;
-        return ERR_OK;
-    }
-    if (client->is_gone)
-        return ERR_RESET;
-    if (client->has_ended)
-        return ERR_CLOSED;
-    return client->direct.is_open ? read_directly(client, bytes) : ERR_AGAIN;
-}
-
-void
-client_consume(struct client *client, size_t size)
-{
-    struct evbuffer *input = bufferevent_get_input(client->bev);
-
-    assert(size <= client->lent.size);
-    worker_count(client->worker, PROXY_STAT_FROM_CLIENTS, size);
-    if (!client->is_lent_from_scratch)
-        evbuffer_drain(input, size);
-    else if (size < client->lent.size)
-        evbuffer_prepend(input, client->lent.data + size, client->lent.size - size);
-    client->lent = (struct slice){0};
-}
-
-static void
-on_direct(void *arg, unsigned what)
-{
-    struct client *client = arg;
-
-    (void)what;
-    client->is_direct_ready = true;
-    client_wake(client);
-}
-
-void
-client_read_directly(struct client *client, bool is_direct)
-{
-    if (is_direct == (bool)client->direct.is_open)
-        return;
-    if (is_direct) {
-        bufferevent_disable(client->bev, EV_READ);
-        watch_open(&client->direct, client->worker->base, client->fd, on_direct, client);
-        client->is_direct_ready = false;
-        watch_want(&client->direct, WATCH_READ);
-        return;
-    }
-    watch_shut(&client->direct);
-    if (!client->has_ended && !client->is_gone)
-        bufferevent_enable(client->bev, EV_READ);
-}
-
-void
-client_want_read(struct client *client, bool wants)
-{
-    if (client->direct.is_open)
-        watch_want(&client->direct, wants && !client->has_ended ? WATCH_READ : 0);
-}
-
-size_t
-client_queued(const struct client *client)
-{
-    return evbuffer_get_length(bufferevent_get_output(client->bev));
-}
-
-bool
-client_is_reading(struct client *client)
-{
-    const struct stream stream = {client->fd};
-    size_t before = client->unread;
-
-    /* Megabytes lie in the socket: the queue alone stays as it is for minutes. */
-    client->unread = client_queued(client) + stream_unacknowledged(&stream);
-    return client->unread != before;
-}
-
-/* Queues what the socket did not take, without the first bytes, which it took. */
-static void
-queue(struct client *client, const struct iovec *parts, int count, size_t sent)
-{
-    struct evbuffer *output = bufferevent_get_output(client->bev);
-
-    for (int i = 0; i < count; i++) {
-        size_t skip = sent < parts[i].iov_len ? sent : parts[i].iov_len;
-
-        sent -= skip;
-        evbuffer_add(output, (const char *)parts[i].iov_base + skip, parts[i].iov_len - skip);
-    }
-}
-
-void
-client_write(struct client *client, const struct iovec *parts, int count)
-{
-    struct stream stream = {client->fd};
-    size_t size = 0;
-    size_t sent = 0;
-    enum err err = ERR_AGAIN;
-
-    if (client->is_gone)
-        return;
-    for (int i = 0; i < count; i++)
-        size += parts[i].iov_len;
-    /* What is queued goes first; the bufferevent's output cannot be written from outside. */
-    if (!client_is_full(client))
-        err = stream_write(&stream, parts, count, &sent);
-    if (err != ERR_OK && err != ERR_AGAIN) {
-        client->is_gone = true;
-        return;
-    }
-    worker_count(client->worker, PROXY_STAT_TO_CLIENTS, sent);
-    client->uncounted += size - sent;
-    if (sent < size)
-        queue(client, parts, count, sent);
-}
-
-void
-client_finish(struct client *client)
-{
-    /* It fails on a connection that broke meanwhile, which reading or writing will show. */
-    (void)shutdown(client->fd, SHUT_WR);
 }
 
 void
