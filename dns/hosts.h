@@ -1,8 +1,8 @@
 #ifndef CARPOOL_DNS_HOSTS_H
 #define CARPOOL_DNS_HOSTS_H
 
+#include "base/file_stamp.h"
 #include "base/map.h"
-#include "dns/file_stamp.h"
 #include "dns/resolver.h"
 
 /*

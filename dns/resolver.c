@@ -16,13 +16,13 @@
 
 #include <event2/event_struct.h>
 
+#include "base/file_stamp.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/answer.h"
 #include "dns/cache.h"
 #include "dns/channel.h"
-#include "dns/file_stamp.h"
 #include "dns/hosts.h"
 #include "dns/name.h"
 #include "dns/order.h"

@@ -1,5 +1,5 @@
-#ifndef CARPOOL_DNS_FILE_STAMP_H
-#define CARPOOL_DNS_FILE_STAMP_H
+#ifndef CARPOOL_BASE_FILE_STAMP_H
+#define CARPOOL_BASE_FILE_STAMP_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,8 +15,14 @@ struct file_stamp {
     uint64_t next_look_us;
 };
 
+/* Of a file that was opened. */
+void file_stamp_of(struct file_stamp *stamp, const struct stat *file);
+
 /* Looks now. */
 void file_stamp_take(struct file_stamp *stamp, const char *path);
+
+/* The same file, unchanged? */
+bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b);
 
 /*
  * Has the file changed since the last look? Looks at most once in every_ms (one stat(2)), says
