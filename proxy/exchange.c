@@ -47,7 +47,8 @@ set_room(struct exchange *exchange, enum room room)
 
     exchange->room = room;
     if (row->late != NULL)
-        within_ms = *(const unsigned *)((const char *)exchange->config + row->timeout);
+        within_ms =
+            *(const unsigned *)(const void *)((const char *)exchange->config + row->timeout);
     client_set_deadline(exchange->client, within_ms);
     log_event(LOG_LEVEL_DEBUG, "exchange enters", "room=%s client=%p", row->name,
               (void *)exchange->client);

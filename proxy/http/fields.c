@@ -28,13 +28,16 @@ is_fixed_hop_by_hop(struct slice name)
     return false;
 }
 
-/* Where a message goes, where it ends and by whom it came is not for Connection to take away.
+/*
+ * Where a message goes and how far, where it ends and by whom it came is not for Connection to
+ * take away.
  */
 static bool
 is_protected(struct slice name)
 {
     return slice_equal_nocase(name, SLICE("Host")) ||
            slice_equal_nocase(name, SLICE("Content-Length")) ||
+           slice_equal_nocase(name, SLICE("Max-Forwards")) ||
            slice_equal_nocase(name, SLICE("Via"));
 }
 

@@ -10,7 +10,7 @@
  * Is the field for the next hop only: one of the fixed set of RFC 9110 §7.6.1 (Connection,
  * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, Trailer, Proxy-Authorization,
  * Proxy-Authenticate, Proxy-Authentication-Info) or named by this head's Connection? Host,
- * Content-Length and Via never are, whatever Connection says.
+ * Content-Length, Max-Forwards and Via never are, whatever Connection says.
  */
 bool field_is_hop_by_hop(const struct head *head, const struct field *field);
 
