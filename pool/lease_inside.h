@@ -1,0 +1,34 @@
+#ifndef CARPOOL_POOL_LEASE_INSIDE_H
+#define CARPOOL_POOL_LEASE_INSIDE_H
+
+#include <event2/event_struct.h>
+
+#include "pool/lane.h"
+#include "pool/lease.h"
+
+/* The lease itself: for lease.c, which gets a connection, and lease_held.c, which has one. */
+struct lease {
+    struct shelf_waiter waiter;
+    struct mail mail; /* posted by whoever grants */
+    struct lane *lane;
+    struct pool_key key;
+    bool is_tunnel;
+    bool is_inside;    /* a call of ours is under way: on_lease must wait for its end */
+    bool is_cancelled; /* lives only until its letter is read */
+    lease_rule *rule;
+    const void *rule_arg;
+    void (*on_lease)(void *arg);
+    void *arg;
+    enum lease_state state;
+    enum err err;
+    struct bucket *slot; /* granted, and no dial started in it yet */
+    struct dial *dial;
+    struct upstream *upstream;
+    struct event queue_timer;
+    struct lease_facts facts;
+};
+
+/* When it holds nothing any more. */
+void lease_free(struct lease *lease);
+
+#endif
