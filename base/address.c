@@ -239,6 +239,18 @@ address_kind(const struct address *address)
     return ADDRESS_PUBLIC;
 }
 
+const char *
+address_kind_word(enum address_kind kind)
+{
+    static const char *const words[] = {
+        [ADDRESS_PUBLIC] = "public",     [ADDRESS_UNSPECIFIED] = "unspecified",
+        [ADDRESS_LOOPBACK] = "loopback", [ADDRESS_LINK_LOCAL] = "link-local",
+        [ADDRESS_PRIVATE] = "private",   [ADDRESS_MULTICAST] = "multicast",
+    };
+
+    return words[kind];
+}
+
 static unsigned
 ip_bits(const struct address *address, const unsigned char **bytes)
 {

@@ -70,6 +70,9 @@ struct address address_unmapped(const struct address *address);
 /* What the undisguised address is for. */
 enum address_kind address_kind(const struct address *address);
 
+/* The word of rules for it: "public", "link-local", … */
+const char *address_kind_word(enum address_kind kind);
+
 /* A range of addresses such as 10.0.0.0/8. */
 struct address_range {
     struct address address;

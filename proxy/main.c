@@ -25,6 +25,17 @@ printed(void)
 }
 
 static int
+explain(const struct config *config, const struct explain *request)
+{
+    struct complaint complaint;
+    bool is_allowed;
+
+    if (explain_print(config, request, stdout, &is_allowed, &complaint) != ERR_OK)
+        return refuse(&complaint);
+    return printed() == EXIT_CLEAN && is_allowed ? EXIT_CLEAN : EXIT_UNWELL;
+}
+
+static int
 act(const struct options *options, const struct config_sources *sources, struct config *config)
 {
     switch (options->action) {
@@ -38,6 +49,8 @@ act(const struct options *options, const struct config_sources *sources, struct 
     case ACTION_PRINT_CONFIG:
         config_print(config, stdout);
         return printed();
+    case ACTION_EXPLAIN:
+        return explain(config, &options->explain);
     case ACTION_RUN:
     case ACTION_VERSION:
     case ACTION_HELP:

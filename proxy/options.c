@@ -24,6 +24,9 @@ enum option_id {
     OPTION_URL,
     OPTION_CHECK_CONFIG,
     OPTION_PRINT_CONFIG,
+    OPTION_EXPLAIN,
+    OPTION_CLIENT,
+    OPTION_ADDRESS,
     OPTION_VERSION,
     OPTION_HELP,
 };
@@ -49,6 +52,10 @@ static const struct option rows[] = {
      "only say whether the settings are good"},
     {"--print-config", NULL, RUN, OPTION_PRINT_CONFIG,
      "print the settings, and where each was given"},
+    {"--explain", "'METHOD URL'", RUN, OPTION_EXPLAIN,
+     "which rule decides, why; exit 0 allowed, 1 not"},
+    {"--client", "ADDR", RUN, OPTION_CLIENT, "of --explain: the client's address"},
+    {"--address", "ADDR", RUN, OPTION_ADDRESS, "of --explain: the host's; may be repeated"},
     {"--version", NULL, ALL, OPTION_VERSION, "print the version"},
     {"--help", NULL, ALL, OPTION_HELP, "print this"},
 };
@@ -120,6 +127,17 @@ add_listener(struct options *options, const char *value, struct complaint *compl
 }
 
 static enum err
+add_address(struct explain *explain, const char *value, struct complaint *complaint)
+{
+    if (explain->address_count == EXPLAIN_ADDRESSES_MOST) {
+        complain(complaint, "--address: more than %d; expected fewer", EXPLAIN_ADDRESSES_MOST);
+        return ERR_SYNTAX;
+    }
+    explain->addresses[explain->address_count++] = value;
+    return ERR_OK;
+}
+
+static enum err
 take_option(struct options *options, enum option_id id, const char *value,
             struct complaint *complaint)
 {
@@ -146,6 +164,15 @@ take_option(struct options *options, enum option_id id, const char *value,
     case OPTION_PRINT_CONFIG:
         options->action = ACTION_PRINT_CONFIG;
         break;
+    case OPTION_EXPLAIN:
+        options->action = ACTION_EXPLAIN;
+        options->explain.request = value;
+        break;
+    case OPTION_CLIENT:
+        options->explain.client = value;
+        break;
+    case OPTION_ADDRESS:
+        return add_address(&options->explain, value, complaint);
     case OPTION_VERSION:
         options->action = ACTION_VERSION;
         break;
@@ -220,6 +247,11 @@ options_parse(int argc, const char *const *argv, struct options *options,
     options->action = command->action;
     while (err == ERR_OK && at < argc)
         err = parse_argument(argv, &at, command, options, complaint);
+    if (err == ERR_OK && options->explain.request == NULL &&
+        (options->explain.client != NULL || options->explain.address_count > 0)) {
+        complain(complaint, "--client and --address belong to --explain; expected that, too");
+        err = ERR_SYNTAX;
+    }
     if (err != ERR_OK)
         options_fini(options);
     return err;

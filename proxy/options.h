@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "proxy/complaint.h"
 #include "proxy/config.h"
+#include "proxy/explain.h"
 
 /* What the command line asks for. */
 enum action {
@@ -14,6 +15,7 @@ enum action {
     ACTION_CONNECTIONS,
     ACTION_CHECK_CONFIG,
     ACTION_PRINT_CONFIG,
+    ACTION_EXPLAIN,
     ACTION_VERSION,
     ACTION_HELP,
 };
@@ -24,6 +26,7 @@ struct options {
     enum action action;
     const char *file; /* --config */
     const char *url;  /* health --url */
+    struct explain explain;
     struct assignment assignments[OPTIONS_AT_MOST];
     size_t assignment_count;
     char *listeners; /* all --listen, joined */

@@ -73,8 +73,8 @@ worker_epoch_unref(struct epoch *epoch)
     free(epoch);
 }
 
-static void
-fill_resolver_settings(const struct config *config, struct resolver_settings *settings)
+void
+worker_resolver_settings(const struct config *config, struct resolver_settings *settings)
 {
     *settings = (struct resolver_settings){
         .family = (enum dns_family)config->dns_family,
@@ -109,7 +109,7 @@ take_config(struct worker *worker, struct config *config)
     worker_epoch_unref(worker->epoch);
     worker->epoch = epoch_new(config);
     size_fields(worker);
-    fill_resolver_settings(config, &settings);
+    worker_resolver_settings(config, &settings);
     err = resolver_reload(worker->resolver, &settings);
     if (err != ERR_OK)
         log_event(LOG_LEVEL_ERROR, "resolver keeps its old settings", "err=%s", err_word(err));
@@ -225,7 +225,7 @@ worker_build(struct worker *worker, const struct worker_setup *setup)
     worker->mailbox = mailbox_new(worker->base);
     if (worker->mailbox == NULL)
         return ERR_NO_DESCRIPTORS;
-    fill_resolver_settings(setup->config, &settings);
+    worker_resolver_settings(setup->config, &settings);
     err = resolver_new(worker->base, &settings, worker->stats.dns, &worker->resolver);
     if (err != ERR_OK)
         return err;

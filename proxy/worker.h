@@ -48,6 +48,9 @@ void worker_stop(struct worker *worker);
 /* Waits for the thread of a drained or stopped worker, or frees one that was never started. */
 void worker_free(struct worker *worker);
 
+/* What of the config is for a resolver; for whoever else wants to find what a worker finds. */
+void worker_resolver_settings(const struct config *config, struct resolver_settings *settings);
+
 /* Its counters; readable from any thread as long as the worker lives. */
 const struct worker_stats *worker_stats(const struct worker *worker);
 

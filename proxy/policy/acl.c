@@ -9,7 +9,9 @@
 bool
 acl_admits(const struct config *config, const struct address *client)
 {
-    return rules_admit(config->rules, client);
+    const struct rule *rule;
+
+    return rules_admit(config->rules, client, &rule);
 }
 
 static enum err

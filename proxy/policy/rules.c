@@ -161,18 +161,22 @@ rules_judge(const struct rules *rules, const struct rules_question *question,
 }
 
 bool
-rules_admit(const struct rules *rules, const struct address *client)
+rules_admit(const struct rules *rules, const struct address *client,
+            const struct rule **decides)
 {
     const struct rules_question question = {.client = client};
     const struct rule *rule;
 
     /* The defaults begin with the one of access.clients. */
+    *decides = rules->ends;
     if (match_parts(rules->ends, &question) == MATCH_NO)
         return true;
     TAILQ_FOREACH (rule, &rules->list, entry)
         if (rule->is_allow && rule->origin == RULE_GIVEN && rule->is_named[PART_CLIENT] &&
-            holds_part(rule, PART_CLIENT, &question) != rule->is_negated[PART_CLIENT])
+            holds_part(rule, PART_CLIENT, &question) != rule->is_negated[PART_CLIENT]) {
+            *decides = rule;
             return true;
+        }
     return false;
 }
 

@@ -60,8 +60,12 @@ enum err rules_new(const struct rules_setup *setup, struct rules **rules, char *
                    size_t why_size);
 void rules_free(struct rules *rules);
 
-/* May the client use the proxy at all: is it of access.clients, or does a rule let it in? */
-bool rules_admit(const struct rules *rules, const struct address *client);
+/*
+ * May the client use the proxy at all: is it of access.clients, or does a rule let it in?
+ * *decides: that rule, else the one of access.clients.
+ */
+bool rules_admit(const struct rules *rules, const struct address *client,
+                 const struct rule **decides);
 
 /* *rule is the one that decides; of RULES_LATER the first one that may. */
 enum rules_verdict rules_judge(const struct rules *rules, const struct rules_question *question,

@@ -194,16 +194,19 @@ clients_are_admitted_by_the_setting_or_by_a_rule_that_names_them(void **state)
     static const struct {
         const char *client;
         bool is_admitted;
+        size_t number;
     } rows[] = {
-        {"127.0.0.1", true},   {"::ffff:10.0.0.2", true}, {"fd00::1", true},
-        {"203.0.113.8", true}, {"203.0.114.8", false},    {"2001:db8::1", false},
+        {"127.0.0.1", true, 4},   {"::ffff:10.0.0.2", true, 4}, {"fd00::1", true, 4},
+        {"203.0.113.8", true, 1}, {"203.0.114.8", false, 4},    {"2001:db8::1", false, 4},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct address client = at(rows[i].client);
+        const struct rule *rule;
 
-        if (rules_admit(rules, &client) != rows[i].is_admitted)
+        if (rules_admit(rules, &client, &rule) != rows[i].is_admitted ||
+            rule_number(rule) != rows[i].number)
             fail_msg("%s", rows[i].client);
     }
     rules_free(rules);

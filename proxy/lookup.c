@@ -1,0 +1,70 @@
+/*
+ * One lookup with a loop of its own, for commands that run no worker.
+ */
+#include "proxy/lookup.h"
+
+#include <event2/event.h>
+
+#include "proxy/worker.h"
+
+/* The one question, while the loop runs for it. */
+struct lookup {
+    struct event_base *base;
+    enum err err;
+    struct answer *answer;
+};
+
+static void
+on_answer(void *arg, enum err err, struct answer *answer, bool is_final)
+{
+    struct lookup *lookup = arg;
+
+    if (!is_final)
+        return; /* the final one holds these, too */
+    lookup->err = err;
+    if (err == ERR_OK) {
+        answer_ref(answer);
+        lookup->answer = answer;
+    }
+    event_base_loopbreak(lookup->base);
+}
+
+static enum err
+run(struct lookup *lookup, struct resolver *resolver, struct slice host, unsigned timeout_ms)
+{
+    struct timeval timeout = {timeout_ms / 1000, (suseconds_t)(timeout_ms % 1000) * 1000};
+    struct dns_ask *ask = NULL;
+    enum err err = resolver_ask(resolver, host, on_answer, lookup, &lookup->answer, &ask);
+
+    if (err != ERR_AGAIN)
+        return err;
+    lookup->err = ERR_AGAIN;
+    event_base_loopexit(lookup->base, &timeout);
+    event_base_dispatch(lookup->base);
+    if (lookup->err != ERR_AGAIN)
+        return lookup->err;
+    resolver_cancel(&ask);
+    return ERR_DNS_TIMEOUT;
+}
+
+enum err
+lookup_host(const struct config *config, struct slice host, struct answer **answer)
+{
+    struct lookup lookup = {.base = event_base_new()};
+    stat_counter stats[DNS_STAT_COUNT] = {0};
+    struct resolver_settings settings;
+    struct resolver *resolver = NULL;
+    enum err err;
+
+    if (lookup.base == NULL)
+        return ERR_IO;
+    worker_resolver_settings(config, &settings);
+    err = resolver_new(lookup.base, &settings, stats, &resolver);
+    if (err == ERR_OK)
+        err = run(&lookup, resolver, host, config->timeout_connect);
+    resolver_free(resolver);
+    event_base_free(lookup.base);
+    if (err == ERR_OK)
+        *answer = lookup.answer;
+    return err;
+}
