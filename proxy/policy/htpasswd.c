@@ -27,7 +27,6 @@
 
 struct user {
     struct map_node node;
-    size_t index;
     char *hash;
     size_t name_size;
     char name[];
@@ -114,8 +113,8 @@ object_to_bcrypt(struct slice rest)
     if (!next_part(&rest, &cost) || cost.size != 2 ||
         slice_to_number(cost, 31, &number) != ERR_OK || number < 4 || rest.size != 53 ||
         !is_digits(rest))
-        return "is not a whole bcrypt hash";
-    return number <= BCRYPT_COST_MOST ? NULL : "costs seconds to check; at most 14 is taken";
+        return " is not a whole bcrypt hash";
+    return number <= BCRYPT_COST_MOST ? NULL : " costs seconds to check; at most 14 is taken";
 }
 
 /* "$6$salt$hash" or "$6$rounds=N$salt$hash". */
@@ -128,34 +127,34 @@ object_to_sha(struct slice rest, size_t hash_size)
 
     if (begins(rest, prefix)) {
         if (!next_part(&rest, &part))
-            return "is not a whole SHA hash";
+            return " is not a whole SHA hash";
         part.data += sizeof(prefix) - 1;
         part.size -= sizeof(prefix) - 1;
         if (slice_to_number(part, UINT32_MAX, &rounds) != ERR_OK)
-            return "is not a whole SHA hash";
+            return " is not a whole SHA hash";
     }
     if (!next_part(&rest, &part) || part.size > 16 || rest.size != hash_size ||
         !is_digits(rest))
-        return "is not a whole SHA hash";
+        return " is not a whole SHA hash";
     return rounds <= ROUNDS_MOST ? NULL
-                                 : "costs seconds to check; at most 2000000 rounds are taken";
+                                 : " costs seconds to check; at most 2000000 rounds are taken";
 }
 
 /* "$y$j9T$salt$hash". The parameters are those of cost 1 to 7, up to 64 MiB of memory. */
 static const char *
 object_to_yescrypt(struct slice rest)
 {
-    static const char *const costs[] = {"j75T", "j85T", "j7T", "j8T", "j9T", "jAT", "jBT"};
+    static const char *const costs[] = {"j75", "j85", "j7T", "j8T", "j9T", "jAT", "jBT"};
     struct slice cost;
     struct slice salt;
 
     if (!next_part(&rest, &cost) || !next_part(&rest, &salt) || !is_digits(salt) ||
         rest.size != 43 || !is_digits(rest))
-        return "is not a whole yescrypt hash";
+        return " is not a whole yescrypt hash";
     for (size_t i = 0; i < sizeof(costs) / sizeof(costs[0]); i++)
         if (slice_equal(cost, slice_of(costs[i])))
             return NULL;
-    return "costs too much to check; a cost of 1 to 7 is taken";
+    return " costs too much to check; a cost of 1 to 7 is taken";
 }
 
 /* What is wrong with a hash, as the second half of a sentence. NULL: nothing. */
@@ -175,23 +174,35 @@ objection(struct slice hash)
     if (begins(hash, "$y$"))
         return object_to_yescrypt(behind_3);
     if (begins(hash, "$apr1$") || begins(hash, "$1$"))
-        return "is MD5, which is guessed too quickly";
+        return " is MD5, which is guessed too quickly";
     if (begins(hash, "{SHA}") || begins(hash, "{SSHA}"))
-        return "is SHA-1, which is guessed too quickly";
+        return " is SHA-1, which is guessed too quickly";
     if (begins(hash, "$"))
-        return "is of a kind that is not known";
-    return "is plain text or of an old kind, which is guessed too quickly";
+        return " is of a kind that is not known";
+    return " is plain text or of an old kind, which is guessed too quickly";
 }
 
 /* ---- loading ---- */
 
+/* What is said of a name stands around it: before, name, behind. */
+struct remark {
+    const char *before;
+    struct slice name;
+    const char *behind;
+};
+
 static enum err
-complain_of(struct reader *reader, const char *what, struct slice name, const char *expected)
+complain_of(struct reader *reader, const struct remark *remark, const char *expected)
 {
     snprintf(reader->why, reader->why_size, "%s:%u: %s%.*s%s; expected %s", reader->path,
-             reader->line, name.size > 0 ? "the password of " : "", SLICE_ARGS(name), what,
-             expected);
+             reader->line, remark->before, SLICE_ARGS(remark->name), remark->behind, expected);
     return ERR_SYNTAX;
+}
+
+static enum err
+complain_of_line(struct reader *reader, const char *what, const char *expected)
+{
+    return complain_of(reader, &(struct remark){what, SLICE(""), ""}, expected);
 }
 
 /* Words of the rules, which speak of users by name. */
@@ -219,7 +230,6 @@ add_user(struct htpasswd *users, struct slice name, struct slice hash)
     user->name_size = name.size;
     user->hash = xcalloc(1, hash.size + 1);
     memcpy(user->hash, hash.data, hash.size);
-    user->index = users->count;
     user->node.hash = hash_bytes(name.data, name.size);
     map_insert(&users->by_name, &user->node);
     users->list[users->count++] = user;
@@ -238,29 +248,26 @@ add_line(struct reader *reader, struct slice line)
     if (line.size == 0 || line.data[0] == '#')
         return ERR_OK;
     if (colon == NULL)
-        return complain_of(reader, "there is no \":\"", SLICE(""), format);
+        return complain_of_line(reader, "there is no \":\"", format);
     name.size = (size_t)(colon - line.data);
     hash = (struct slice){colon + 1, line.size - name.size - 1};
     end = memchr(hash.data, ':', hash.size);
     if (end != NULL)
         hash.size = (size_t)(end - hash.data);
     if (!is_name(name))
-        return complain_of(reader, "this cannot be a name", SLICE(""), format);
+        return complain_of_line(reader, "this cannot be a name", format);
     if (is_reserved(name))
-        return complain_of(reader, "\"known\" and \"all\" are words of the rules", SLICE(""),
-                           "another name");
+        return complain_of_line(reader, "\"known\" and \"all\" are words of the rules",
+                                "another name");
     if (find(reader->users, name) != NULL)
-        return complain_of(reader, " is there twice", name, "one line for each user");
+        return complain_of(reader, &(struct remark){"", name, " is there twice"},
+                           "one line for each user");
     what = objection(hash);
-    if (what != NULL) {
-        char text[128];
-
-        snprintf(text, sizeof(text), " %s", what);
-        return complain_of(reader, text, name,
+    if (what != NULL)
+        return complain_of(reader, &(struct remark){"the password of ", name, what},
                            "bcrypt (htpasswd -B) or SHA-512 (openssl passwd -6)");
-    }
     if (reader->users->count == USERS_MOST)
-        return complain_of(reader, "there are too many users", SLICE(""), "at most 100000");
+        return complain_of_line(reader, "there are too many users", "at most 100000");
     add_user(reader->users, name, hash);
     return ERR_OK;
 }
@@ -276,8 +283,7 @@ read_lines(struct reader *reader, FILE *file)
 
         reader->line++;
         if (line.size == LINE_MOST + 1 && text[LINE_MOST] != '\n')
-            return complain_of(reader, "the line is too long", SLICE(""),
-                               "at most 1024 bytes");
+            return complain_of_line(reader, "the line is too long", "at most 1024 bytes");
         while (line.size > 0 &&
                (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
             line.size--;
@@ -297,7 +303,7 @@ static FILE *
 open_regular(const char *path, struct file_stamp *stamp, enum err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat now;
+    struct stat now = {0};
     FILE *file;
 
     *err = fd != -1 && fstat(fd, &now) == 0 ? ERR_OK : err_from_errno(errno);
