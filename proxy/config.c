@@ -189,6 +189,8 @@ config_fill(struct config *config, const struct config_sources *sources,
         err = check_together(config, complaint);
     if (err == ERR_OK)
         err = make_rules(config, complaint);
+    if (err == ERR_OK)
+        err = config_check_exposure(config, config, complaint);
     return err;
 }
 

@@ -69,6 +69,15 @@ struct config_sources {
 enum err config_load(const struct config_sources *sources, struct config **config,
                      struct complaint *complaint);
 
+/*
+ * Does config say who may use what bound listens on? A public address of which nothing does is
+ * ERR_SYNTAX with a complaint; a wildcard is none, as access.clients guards it by its preset.
+ * Part of config_load(), of the config's own listeners; asked again on a reload, of those that
+ * stay open from the start.
+ */
+enum err config_check_exposure(const struct config *config, const struct config *bound,
+                               struct complaint *complaint);
+
 void config_ref(struct config *config);
 void config_unref(struct config *config);
 

@@ -120,6 +120,11 @@ reload(struct program *program)
     enum err err = config_load(program->sources, &config, &complaint);
 
     if (err == ERR_OK) {
+        err = config_check_exposure(config, program->first, &complaint);
+        if (err != ERR_OK)
+            config_unref(config);
+    }
+    if (err == ERR_OK) {
         apply(program, config);
         log_event(LOG_LEVEL_INFO, "settings read again", NULL);
     } else {

@@ -79,6 +79,38 @@ claim "a bad file is refused with its line" refused "$bad" --config "$work/bad"
 claim "--check-config says the same" refused "$bad" --check-config --config "$work/bad"
 claim "health reads the same file, and knows only 0 and 1" ended 1 "" "carpool: $bad" \
   health --config "$work/bad"
+
+# --- public addresses
+
+exposed() {
+  refused "$1: proxy.listen: $2 is a public address, and nothing says who may use it; expected access.clients or access.rules to say who, such as access.clients = all" \
+    "${@:3}"
+}
+
+fine() {
+  ended 0 "carpool: configuration: ok" "" --check-config "$@"
+}
+
+printf 'proxy {\n  listen = "127.0.0.1:0, 203.0.113.5:3128"\n}\n' >"$work/public"
+claim "a public address that nothing guards does not start" exposed "$work/public:2" \
+  203.0.113.5:3128 --config "$work/public"
+claim "--check-config says so, too" exposed "$work/public:2" 203.0.113.5:3128 \
+  --check-config --config "$work/public"
+claim "so does one in IPv6" exposed --listen '[2001:db8::5]:0' --listen '[2001:db8::5]:0'
+claim "an IPv4 address in IPv6 clothes is what it is" exposed --listen '[::ffff:203.0.113.5]:1' \
+  --listen '[::ffff:203.0.113.5]:1'
+claim "clients that are those of the preset say nothing" exposed "$work/public:2" \
+  203.0.113.5:3128 --config "$work/public" --set 'access.clients=loopback, private'
+claim "rules of comments alone say nothing" exposed "$work/public:2" 203.0.113.5:3128 \
+  --config "$work/public" --set 'access.rules=# none'
+claim "clients of its own allow it" fine --config "$work/public" --set access.clients=all
+claim "a rule allows it" fine --config "$work/public" \
+  --set 'access.rules=allow client 198.51.100.0/24'
+for address in 0.0.0.0:3128 '[::]:3128' 10.0.0.1:3128 192.168.0.1:0 100.64.0.1:1 '[fd00::1]:1' \
+  '[fe80::1]:1' 169.254.0.1:1 127.1.2.3:1; do
+  claim "$address is not public" fine --listen "$address"
+done
+
 claim "CARPOOL_CONFIG names the file" equal \
   "$(CARPOOL_CONFIG=$work/bad "$CARPOOL" --check-config 2>&1)" "carpool: $bad"
 claim "--check-config says ok to a good file" ended 0 "carpool: configuration: ok" "" \

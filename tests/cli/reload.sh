@@ -76,26 +76,50 @@ claim "a bad list is refused" reloaded ' error settings stay as they were'
 claim "the log names its line" has_logged "$work/hosts.list:2: \"two test\" is no host"
 claim "the old list stays" equal "$(status_via http://three.test/)" 403
 
-echo 'proxy { workers = 7 }' >"$conf"
+echo 'proxy { listen = "127.0.0.1:0" workers = 7 }' >"$conf"
 kill -TERM "$carpool_pid"
 wait "$carpool_pid"
 
 # --- what only a restart changes
 
 : >"$work/carpool.log"
-coproc SECOND { exec env CARPOOL_ADMIN_LISTEN=off "$CARPOOL" --config "$conf" --listen 127.0.0.1:0 2>>"$carpool_log"; }
+coproc SECOND { exec env CARPOOL_ADMIN_LISTEN=off "$CARPOOL" --config "$conf" 2>>"$carpool_log"; }
 children+=("$SECOND_PID")
 carpool_pid=$SECOND_PID
 read -r -t 20 line <&"${SECOND[0]}" || give_up "no ready line"
 claim "the file's workers run" contains "$line" "admin off workers 7"
-echo 'proxy { workers = 2 }' >"$conf"
+echo 'proxy { listen = "127.0.0.1:0" workers = 2 }' >"$conf"
 claim "SIGHUP names what waits for a restart" reloaded \
   ' warn setting takes effect after a restart setting=proxy.workers now="7" then="2"'
 : >"$carpool_log"
-echo 'proxy { workers = 7 }' >"$conf"
+echo 'proxy { listen = "127.0.0.1:0" workers = 7 }' >"$conf"
 claim "what is again as it was at start waits for nothing" reloaded ' info settings read again'
 claim "and nothing is said about it" bash -c "! grep -q 'after a restart' '$carpool_log'"
+printf 'proxy {\n  listen = "203.0.113.5:1"\n}\n' >"$conf"
+claim "a public address that nothing guards is refused" reloaded ' error settings stay as they were'
+claim "the log says how to allow it" has_logged \
+  "why=\"$conf:2: proxy.listen: 203.0.113.5:1 is a public address, .*expected access.clients or access.rules "
 kill -TERM "$carpool_pid"
+
+# --- a public address of our own, in a network of our own
+
+public_one() {
+  unshare -rn bash -c '
+    ip link set lo up && ip addr add 203.0.113.5/32 dev lo || exit
+    printf "access { clients = all }\nproxy { listen = \"203.0.113.5:1\" }" >"$1"
+    "$0" --config "$1" --admin off 2>"$2" & pid=$!
+    for i in $(seq 200); do "$0" health --config "$1" && break; sleep 0.05; done
+    printf "proxy { listen = \"127.0.0.1:1\" }" >"$1"
+    kill -HUP $pid
+    for i in $(seq 200); do grep "settings" "$2" && break; sleep 0.05; done
+    kill $pid; wait $pid' "$CARPOOL" "$conf" "$work/public.log"
+}
+if unshare -rn true 2>/dev/null; then
+  claim "what is open from the start keeps its guard" contains "$(public_one)" \
+    'error settings stay as they were why="'"$conf:2: proxy.listen: 203.0.113.5:1 is a public address, "
+else
+  echo "# skipped: no network of our own can be made here (unshare -rn)"
+fi
 
 # --- rotated logs
 

@@ -1,0 +1,47 @@
+/*
+ * Nothing listens to the whole world by accident. Part of the loader.
+ */
+#include "proxy/config.h"
+
+/* Has the operator said who may use the proxy, instead of leaving it to what is preset? */
+static bool
+says_who(const struct config *config)
+{
+    const struct setting *clients = setting_at(SETTING_access_clients);
+    const struct rule *first = rules_at(config->rules, 0);
+
+    return rule_origin(first) == RULE_GIVEN ||
+           !slice_equal(slice_of(config->access_clients), slice_of(clients->preset));
+}
+
+/* Every address that is listened on comes here, whatever it is for. */
+static enum err
+check_address(const struct config *bound, enum setting_index given, bool is_guarded,
+              const struct address *address, struct complaint *complaint)
+{
+    const char *given_at = bound->given_at[given];
+    const struct setting *setting = setting_at(given);
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (is_guarded || address_kind(address) != ADDRESS_PUBLIC)
+        return ERR_OK;
+    complain(complaint,
+             "%s: %s.%s: %s is a public address, and nothing says who may use it; expected "
+             "access.clients or access.rules to say who, such as access.clients = all",
+             given_at != NULL ? given_at : "preset", setting->section, setting->key,
+             address_format(address, text));
+    return ERR_SYNTAX;
+}
+
+enum err
+config_check_exposure(const struct config *config, const struct config *bound,
+                      struct complaint *complaint)
+{
+    bool is_guarded = says_who(config);
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < bound->listener_count && err == ERR_OK; i++)
+        err = check_address(bound, SETTING_proxy_listen, is_guarded, &bound->listeners[i],
+                            complaint);
+    return err;
+}
