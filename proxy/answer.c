@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "proxy/http/date.h"
 #include "proxy/http/proxy_status.h"
 
 #define ANSWER_HEAD_SIZE 2048
@@ -77,14 +78,11 @@ answer_send_page(struct exchange *exchange, unsigned status, const char *type,
     bool is_head = exchange->head_memory != NULL && exchange->head.method == METHOD_HEAD;
     bool is_old = exchange->head_memory != NULL && exchange->head.minor == 0;
     char head[ANSWER_HEAD_SIZE];
-    char date[64];
+    char date[DATE_SIZE];
     struct iovec parts[2];
-    time_t now = time(NULL);
-    struct tm utc;
     int size;
 
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    date_write(time(NULL), date);
     size = snprintf(head, sizeof(head),
                     "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s%s\r\n"
                     "Content-Length: %zu\r\nCache-Control: no-store\r\n%s%s\r\n",

@@ -27,6 +27,7 @@ choose_framing(struct exchange *exchange, const struct head *head)
                              exchange->request_body.is_done && !exchange->worker->is_draining;
     framing->keeps_alive = exchange->keeps_client;
     framing->name = slice_of(exchange->hop_name);
+    framing->received = time(NULL);
 }
 
 /* What the head says about using the connection again. */

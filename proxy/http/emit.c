@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "proxy/http/date.h"
 #include "proxy/http/fields.h"
 #include "proxy/http/upgrade.h"
 
@@ -246,6 +247,8 @@ emit_request_from(struct buf *out, const struct head *head, const struct target 
     put_request_fields(&writer, head, hop);
     if (upgrade_is_asked(head, body))
         put_upgrade(&writer, head);
+    else if (hop->is_last)
+        put(&writer, SLICE("Connection: close\r\n"));
     if (says_empty(head, body))
         put_length(&writer, 0);
     else
@@ -296,6 +299,30 @@ put_connection(struct writer *writer, const struct emit_framing *framing)
         put(writer, SLICE("Connection: keep-alive\r\n"));
 }
 
+/*
+ * 426 must say to what (RFC 9110 §7.8), and what passes Upgrade on can say it as its own word.
+ * In other answers the field is a mere offer to the next hop, which we take or leave.
+ */
+static void
+put_demand(struct writer *writer, const struct head *head)
+{
+    if (head->status == 426 && head_field(head, SLICE("Upgrade")) != NULL)
+        put_upgrade(writer, head);
+}
+
+/* When the answer came, where that is all that is known of its age. */
+static void
+put_date(struct writer *writer, const struct head *head, time_t received)
+{
+    const struct field *said = head_field(head, SLICE("Date"));
+    char date[DATE_SIZE];
+
+    if (received == 0 || (said != NULL && is_copied(head, said)))
+        return;
+    date_write(received, date);
+    put_field(writer, SLICE("Date"), (struct slice){date, DATE_SIZE - 1});
+}
+
 /* The origin's length of a body that does not follow; never with 204 (RFC 9110 §8.6). */
 static const struct field *
 length_to_copy(const struct head *head, const struct emit_framing *framing)
@@ -326,6 +353,8 @@ emit_response(struct buf *out, const struct head *head, const struct emit_framin
     writer.at = space;
     put_status_line(&writer, head);
     put_response_fields(&writer, head, framing->name);
+    put_date(&writer, head, framing->received);
+    put_demand(&writer, head);
     if (length != NULL)
         put_length(&writer, copied);
     put_framing(&writer, framing->kind, framing->length);

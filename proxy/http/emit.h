@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "proxy/http/body.h"
@@ -35,6 +36,7 @@ struct emit_hop {
     struct slice for_entry; /* … and what is appended to it */
     bool has_hops_left;     /* Max-Forwards is written anew, §7.6.2 */
     uint32_t hops_left;
+    bool is_last; /* the connection ends behind the answer, RFC 9112 §9.6 */
 };
 
 /* In origin form; Host from the target. The body's kind decides the framing fields. */
@@ -53,6 +55,7 @@ struct emit_framing {
     bool keeps_alive; /* says whether the client connection stays open, in the client's words */
     bool is_old_client; /* HTTP/1.0: "Connection: keep-alive" must be said */
     struct slice name;  /* for Via; empty: none */
+    time_t received;    /* told where the origin gave no Date (RFC 9110 §6.6.1); 0: not told */
 };
 
 enum err emit_response(struct buf *out, const struct head *head,
