@@ -268,6 +268,7 @@ address_range_parse(struct slice text, struct address_range *range)
     const char *slash = memchr(text.data, '/', text.size);
     struct slice ip = {text.data, slash != NULL ? (size_t)(slash - text.data) : text.size};
     struct address_range made;
+    struct address plain;
     const unsigned char *bytes;
     uint64_t bits;
     unsigned most;
@@ -281,6 +282,13 @@ address_range_parse(struct slice text, struct address_range *range)
         err = slice_to_number((struct slice){slash + 1, text.size - ip.size - 1}, most, &bits);
         if (err != ERR_OK)
             return err;
+    }
+    plain = address_unmapped(&made.address);
+    if (plain.any.sa_family != made.address.any.sa_family) {
+        if (bits != most)
+            return ERR_SYNTAX;
+        made.address = plain;
+        bits = ip_bits(&plain, &bytes);
     }
     made.bits = (unsigned)bits;
     *range = made;

@@ -79,7 +79,11 @@ struct address_range {
     unsigned bits;
 };
 
-/* "10.0.0.0/8", "fd00::/8", or one address. ERR_SYNTAX, or ERR_RANGE for too many bits. */
+/*
+ * "10.0.0.0/8", "fd00::/8", or one address, which is taken without its disguise. ERR_SYNTAX,
+ * also for a range of disguised addresses: what it holds is for IPv4 to say; ERR_RANGE for too
+ * many bits.
+ */
 enum err address_range_parse(struct slice text, struct address_range *range);
 
 /* Is the undisguised address in the range? */

@@ -145,6 +145,7 @@ ranges_hold_what_they_say(void **state)
     struct address_range range;
     struct address inside = parsed("[::ffff:10.127.0.1]:1");
     struct address outside = parsed("10.128.0.1:1");
+    struct address disguised = parsed("10.1.2.3:1");
 
     (void)state;
     assert_int_equal(address_range_parse(SLICE("10.0.0.0/9"), &range), ERR_OK);
@@ -152,6 +153,11 @@ ranges_hold_what_they_say(void **state)
     assert_false(address_range_holds(&range, &outside));
     assert_int_equal(address_range_parse(SLICE("::/0"), &range), ERR_OK);
     assert_false(address_range_holds(&range, &outside));
+    assert_int_equal(address_range_parse(SLICE("::ffff:10.1.2.3"), &range), ERR_OK);
+    assert_true(address_range_holds(&range, &disguised));
+    assert_int_equal(address_range_parse(SLICE("64:ff9b::10.1.2.3"), &range), ERR_OK);
+    assert_true(address_range_holds(&range, &disguised));
+    assert_int_equal(address_range_parse(SLICE("::ffff:0:0/96"), &range), ERR_SYNTAX);
     assert_int_equal(address_range_parse(SLICE("10.0.0.0/33"), &range), ERR_RANGE);
     assert_int_equal(address_range_parse(SLICE("10.0.0.0/"), &range), ERR_SYNTAX);
 }

@@ -1,0 +1,372 @@
+/* A second reader of rules: see plain_rules.h. Any thread. */
+#include "tests/fuzz/plain_rules.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/fuzz/fuzz.h"
+
+/* ---- addresses: all of them as 128 bits, IPv4 in its IPv6 clothes ---- */
+
+#define V4_CLOTHES "::ffff:"
+
+struct bits {
+    unsigned char bytes[16];
+};
+
+static bool
+read_bits(struct slice text, struct bits *bits)
+{
+    char copy[128];
+
+    if (text.size > 1 && text.data[0] == '[')
+        text = (struct slice){text.data + 1, text.size - 2};
+    snprintf(copy, sizeof(copy), "%s%.*s",
+             memchr(text.data, ':', text.size) == NULL ? V4_CLOTHES : "", SLICE_ARGS(text));
+    copy[strcspn(copy, "%")] = '\0';
+    return inet_pton(AF_INET6, copy, bits->bytes) == 1;
+}
+
+static bool
+begins_with(const struct bits *a, const struct bits *b, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (((a->bytes[i / 8] ^ b->bytes[i / 8]) & (0x80 >> i % 8)) != 0)
+            return false;
+    return true;
+}
+
+static bool
+is_in(const struct bits *address, const char *network, unsigned count)
+{
+    struct bits bits;
+
+    CHECK(read_bits(slice_of(network), &bits));
+    return begins_with(address, &bits, count);
+}
+
+static struct bits
+undress(struct bits address)
+{
+    struct bits plain;
+
+    if (!is_in(&address, "64:ff9b::", 96))
+        return address;
+    CHECK(read_bits(SLICE("0.0.0.0"), &plain));
+    memcpy(plain.bytes + 12, address.bytes + 12, 4);
+    return plain;
+}
+
+/* "10.0.0.0/8", where IPv6 ranges hold no IPv4 address. */
+static bool
+range_holds(struct slice range, const struct bits *address)
+{
+    struct slice ip = fuzz_cut_at(&range, '/');
+    bool is_v4 = memchr(ip.data, ':', ip.size) == NULL;
+    bool is_clothed;
+    struct bits bits;
+    unsigned count = 128;
+
+    CHECK(read_bits(ip, &bits));
+    bits = undress(bits);
+    is_clothed = !is_v4 && is_in(&bits, "::ffff:0:0", 96);
+    if (range.size > 0)
+        count = (is_v4 ? 96 : 0) + (unsigned)strtoul(range.data, NULL, 10);
+    if (!is_v4 && !is_clothed && is_in(address, "::ffff:0:0", 96))
+        return false;
+    return begins_with(address, &bits, count);
+}
+
+struct network {
+    const char *word;
+    const char *base;
+    unsigned bits;
+};
+
+static const struct network networks[] = {
+    {"unspecified", "0.0.0.0", 96 + 8},
+    {"unspecified", "::", 128},
+    {"loopback", "127.0.0.0", 96 + 8},
+    {"loopback", "::1", 128},
+    {"link-local", "169.254.0.0", 96 + 16},
+    {"link-local", "fe80::", 10},
+    {"private", "10.0.0.0", 96 + 8},
+    {"private", "172.16.0.0", 96 + 12},
+    {"private", "192.168.0.0", 96 + 16},
+    {"private", "100.64.0.0", 96 + 10},
+    {"private", "fc00::", 7},
+    {"multicast", "224.0.0.0", 96 + 4},
+    {"multicast", "255.255.255.255", 128},
+    {"multicast", "ff00::", 8},
+};
+
+static const char *
+kind_of(const struct bits *address)
+{
+    for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++)
+        if (is_in(address, networks[i].base, networks[i].bits))
+            return networks[i].word;
+    return "public";
+}
+
+static bool
+address_matches(struct slice element, const struct address *address, bool is_client)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    const char *kind;
+    struct bits bits;
+
+    CHECK(read_bits(slice_of(address_format_ip(address, text)), &bits));
+    bits = undress(bits);
+    kind = kind_of(&bits);
+    if (slice_equal(element, SLICE("all")) || slice_equal(element, slice_of(kind)))
+        return true;
+    if (is_client && slice_equal(element, SLICE("private")))
+        return strcmp(kind, "link-local") == 0;
+    return (isdigit((unsigned char)element.data[0]) ||
+            memchr(element.data, ':', element.size) != NULL) &&
+           range_holds(element, &bits);
+}
+
+/* ---- the other parts ---- */
+
+static bool
+host_matches(struct slice element, struct slice host)
+{
+    bool is_suffix = element.size > 0 && element.data[0] == '.';
+
+    if (is_suffix)
+        fuzz_cut(&element, 1);
+    if (element.size > 0 && element.data[element.size - 1] == '.')
+        element.size--;
+    if (host.size == element.size)
+        return slice_equal_nocase(host, element);
+    return is_suffix && slice_ends_nocase(host, element) &&
+           host.data[host.size - element.size - 1] == '.';
+}
+
+bool
+plain_rules_lists(struct slice list, struct slice host)
+{
+    while (list.size > 0) {
+        struct slice line = fuzz_cut_at(&list, '\n');
+
+        if (line.size > 0 && line.data[line.size - 1] == '\r')
+            line.size--;
+        line = slice_trim(fuzz_cut_at(&line, '#'));
+        if (line.size > 0 && host_matches(line, host))
+            return true;
+    }
+    return false;
+}
+
+static bool
+port_matches(struct slice element, uint16_t port)
+{
+    unsigned long low = strtoul(element.data, NULL, 10);
+    const char *dash = memchr(element.data, '-', element.size);
+
+    return port >= low && port <= (dash != NULL ? strtoul(dash + 1, NULL, 10) : low);
+}
+
+static bool
+element_matches(const struct plain_rules *plain, struct slice part, struct slice element,
+                const struct rules_question *question)
+{
+    switch (part.data[0]) {
+    case 'c':
+        return address_matches(element, question->client, true);
+    case 'h':
+        if (element.size > 5 && memcmp(element.data, "file:", 5) == 0)
+            return plain_rules_lists(plain->hosts, question->host);
+        return host_matches(element, question->host);
+    case 'a':
+        return address_matches(element, question->address, false);
+    case 'p':
+        return port_matches(element, question->port);
+    default:
+        return slice_equal(element, question->method);
+    }
+}
+
+/* ---- rules ---- */
+
+/* The next word, where blanks behind a comma end none. */
+static struct slice
+cut_word(struct slice *rest)
+{
+    struct slice word = {rest->data, 0};
+
+    while (rest->size > 0 && isblank((unsigned char)rest->data[0]))
+        fuzz_cut(rest, 1);
+    word.data = rest->data;
+    while (rest->size > 0 && !isblank((unsigned char)rest->data[0])) {
+        bool is_comma = rest->data[0] == ',';
+
+        fuzz_cut(rest, 1);
+        while (is_comma && rest->size > 0 && isblank((unsigned char)rest->data[0]))
+            fuzz_cut(rest, 1);
+    }
+    word.size = (size_t)(rest->data - word.data);
+    return word;
+}
+
+static bool
+list_matches(const struct plain_rules *plain, struct slice part, struct slice list,
+             const struct rules_question *question)
+{
+    bool is_negated = list.data[0] == '!';
+    bool is_found = false;
+
+    if (is_negated)
+        fuzz_cut(&list, 1);
+    while (list.size > 0) {
+        struct slice element = slice_trim(fuzz_cut_at(&list, ','));
+
+        is_found =
+            is_found || (element.size > 0 && element_matches(plain, part, element, question));
+    }
+    return is_found != is_negated;
+}
+
+enum answer { NO, PERHAPS, YES };
+
+/* What a rule's parts say, and which of them it has, by their first letters. */
+static enum answer
+ask_parts(const struct plain_rules *plain, struct slice rule,
+          const struct rules_question *question, char *named)
+{
+    enum answer answer = YES;
+
+    cut_word(&rule);
+    for (*named = '\0'; answer != NO;) {
+        struct slice part = cut_word(&rule);
+        struct slice list = cut_word(&rule);
+
+        if (part.size == 0)
+            break;
+        *named++ = part.data[0];
+        *named = '\0';
+        if (part.data[0] == 'a' && question->address == NULL)
+            answer = PERHAPS;
+        else if (!list_matches(plain, part, list, question))
+            answer = NO;
+    }
+    return answer;
+}
+
+/* One that an allow of access.rules does not set aside unless it names the part. */
+struct border {
+    char part;
+    char text[2048];
+};
+
+#define BORDERS 4
+
+static unsigned
+list_borders(const struct rules_setup *setup, struct border borders[BORDERS])
+{
+    borders[0].part = 'c';
+    snprintf(borders[0].text, sizeof(borders[0].text), "deny client !%s", setup->clients);
+    borders[1].part = 'p';
+    snprintf(borders[1].text, sizeof(borders[1].text),
+             "deny client !loopback method CONNECT port !443,%s", setup->connect_ports);
+    borders[2].part = 'a';
+    snprintf(borders[2].text, sizeof(borders[2].text),
+             "deny client !loopback address loopback,link-local,unspecified");
+    borders[3].part = 'a';
+    snprintf(borders[3].text, sizeof(borders[3].text), "deny address private");
+    return setup->allows_private ? BORDERS - 1 : BORDERS;
+}
+
+/* Where a rule of access.rules begins and ends; false behind the last. */
+static bool
+cut_rule(struct slice *rest, struct slice *rule)
+{
+    while (rest->size > 0) {
+        size_t size = 0;
+
+        while (size < rest->size && strchr("\n;#", rest->data[size]) == NULL)
+            size++;
+        *rule = slice_trim(fuzz_cut(rest, size));
+        if (rest->size > 0 && rest->data[0] == '#')
+            fuzz_cut(rest, strcspn(rest->data, "\n"));
+        fuzz_cut(rest, 1);
+        if (rule->size > 0)
+            return true;
+    }
+    return false;
+}
+
+static enum answer
+ask_rule(const struct plain_rules *plain, struct slice rule,
+         const struct rules_question *question)
+{
+    struct border borders[BORDERS];
+    unsigned count = list_borders(plain->setup, borders);
+    char named[16];
+    char of_border[16];
+    enum answer answer = ask_parts(plain, rule, question, named);
+
+    if (rule.data[0] == 'd' || answer == NO)
+        return answer;
+    for (unsigned i = 0; i < count; i++) {
+        enum answer kept_out;
+
+        if (strchr(named, borders[i].part) != NULL)
+            continue;
+        kept_out = ask_parts(plain, slice_of(borders[i].text), question, of_border);
+        if (kept_out == YES)
+            return NO;
+        if (kept_out == PERHAPS)
+            answer = PERHAPS;
+    }
+    return answer;
+}
+
+/* What may come of it so far. */
+struct outlook {
+    bool may_allow;
+    bool may_deny;
+    bool is_sure;
+    size_t first; /* the first rule that may match; 0: none so far */
+    size_t last;  /* the one that surely does */
+};
+
+static void
+hear(struct outlook *outlook, size_t number, bool is_allow, enum answer answer)
+{
+    if (outlook->is_sure || answer == NO)
+        return;
+    outlook->may_allow = outlook->may_allow || is_allow;
+    outlook->may_deny = outlook->may_deny || !is_allow;
+    outlook->is_sure = answer == YES;
+    outlook->first = outlook->first == 0 ? number : outlook->first;
+    outlook->last = number;
+}
+
+enum rules_verdict
+plain_rules_judge(const struct plain_rules *plain, const struct rules_question *question,
+                  size_t *number)
+{
+    struct slice rest = slice_of(plain->setup->rules);
+    struct border borders[BORDERS];
+    unsigned count = list_borders(plain->setup, borders);
+    struct outlook outlook = {0};
+    struct slice rule;
+    char named[16];
+    size_t at = 0;
+
+    while (cut_rule(&rest, &rule))
+        hear(&outlook, ++at, rule.data[0] == 'a', ask_rule(plain, rule, question));
+    for (unsigned i = 0; i < count; i++)
+        hear(&outlook, ++at, false,
+             ask_parts(plain, slice_of(borders[i].text), question, named));
+    hear(&outlook, ++at, true, YES);
+    *number = outlook.may_allow && outlook.may_deny ? outlook.first : outlook.last;
+    if (outlook.may_allow && outlook.may_deny)
+        return RULES_LATER;
+    return outlook.may_allow ? RULES_ALLOW : RULES_DENY;
+}
