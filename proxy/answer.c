@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "proxy/hop.h"
 #include "proxy/http/date.h"
 #include "proxy/http/proxy_status.h"
 
@@ -118,7 +119,7 @@ answer_send_error(struct exchange *exchange, enum reason reason, const char *det
 
     if (!is_request_read(exchange))
         exchange->keeps_client = false;
-    proxy_status_write(reason_error_of(reason, exchange->lease_err),
+    proxy_status_write(hop_public_name(exchange), reason_error_of(reason, exchange->lease_err),
                        detail != NULL ? detail : reason_text(reason), proxy_status);
     snprintf(fields, sizeof(fields), "%s%s", proxy_status,
              status == 503 ? "Retry-After: 1\r\n" : "");

@@ -97,8 +97,9 @@ struct exchange {
     bool has_facts;
 
     /* the answer */
-    struct buf answer_head; /* the beginning of a head that is not complete yet */
-    unsigned interim_count; /* of 1xx heads */
+    struct buf answer_head;      /* the beginning of a head that is not complete yet */
+    unsigned interim_count;      /* of 1xx heads */
+    enum refusal answer_refusal; /* why the origin's head is none, where the parser says */
     struct body answer_body;
     struct emit_framing framing;
     struct park_terms terms;

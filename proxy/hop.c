@@ -8,6 +8,20 @@
 #include "base/hash.h"
 #include "proxy/http/fields.h"
 
+static bool
+is_off(const char *pseudonym)
+{
+    return strcmp(pseudonym, "off") == 0;
+}
+
+const char *
+hop_public_name(const struct exchange *exchange)
+{
+    const char *pseudonym = exchange->config->http_via;
+
+    return is_off(pseudonym) ? "carpool" : pseudonym;
+}
+
 void
 hop_name(struct exchange *exchange)
 {
@@ -16,7 +30,7 @@ hop_name(struct exchange *exchange)
     int size;
 
     exchange->hop_name[0] = '\0';
-    if (strcmp(pseudonym, "off") == 0)
+    if (is_off(pseudonym))
         return;
     size = snprintf(marked, sizeof(marked), "via %s:%u", exchange->key.host,
                     (unsigned)exchange->key.port);

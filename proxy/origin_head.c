@@ -50,11 +50,10 @@ static enum flow
 begin_answer(struct exchange *exchange, const struct head *head, struct slice body_bytes)
 {
     struct buf out;
-    enum refusal refusal = REFUSAL_NONE;
     enum flow flow = FLOW_BROKEN;
 
-    if (body_of_response(head, exchange->head.method, &exchange->answer_body, &refusal) !=
-        PARSE_DONE)
+    if (body_of_response(head, exchange->head.method, &exchange->answer_body,
+                         &exchange->answer_refusal) != PARSE_DONE)
         return FLOW_BROKEN;
     choose_framing(exchange, head);
     note_terms(exchange, head);
@@ -152,8 +151,10 @@ read_heads(struct exchange *exchange, struct slice *bytes)
 
         if (parse == PARSE_MORE)
             return FLOW_WAIT;
-        if (parse == PARSE_REFUSE)
+        if (parse == PARSE_REFUSE) {
+            exchange->answer_refusal = head.refusal;
             return FLOW_BROKEN;
+        }
         if (is_too_old(exchange, &head)) {
             exchange->is_answer_old = true;
             return FLOW_ORIGIN_LOST;

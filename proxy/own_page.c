@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "proxy/answer.h"
+#include "proxy/hop.h"
 #include "proxy/http/proxy_status.h"
 
 static const char guide[] =
@@ -36,7 +37,8 @@ send_guide(struct exchange *exchange, bool is_found)
     int size;
 
     if (!is_found)
-        proxy_status_write(reason_error(REASON_NO_PAGE), reason_text(REASON_NO_PAGE), fields);
+        proxy_status_write(hop_public_name(exchange), reason_error(REASON_NO_PAGE),
+                           reason_text(REASON_NO_PAGE), fields);
     address_format(&exchange->client->local, address);
     size = snprintf(page, sizeof(page), guide, address, address, address, address);
     answer_send_page(exchange, is_found ? 200 : reason_status(REASON_NO_PAGE), "text/html",

@@ -76,6 +76,8 @@ enum reason
 reason_of_refusal(enum refusal refusal)
 {
     switch (refusal) {
+    case REFUSAL_METHOD_TOO_LONG:
+        return REASON_METHOD_TOO_LONG;
     case REFUSAL_LINE_TOO_LONG:
         return REASON_LINE_TOO_LONG;
     case REFUSAL_HEAD_TOO_LARGE:
@@ -100,6 +102,15 @@ reason_of_refusal(enum refusal refusal)
         break;
     }
     return REASON_SYNTAX;
+}
+
+enum reason
+reason_of_answer(enum refusal refusal)
+{
+    if (refusal == REFUSAL_LINE_TOO_LONG || refusal == REFUSAL_HEAD_TOO_LARGE ||
+        refusal == REFUSAL_TOO_MANY_FIELDS)
+        return REASON_ORIGIN_HEAD_TOO_LARGE;
+    return refusal == REFUSAL_CODING ? REASON_ORIGIN_CODING : REASON_ORIGIN_BROKEN;
 }
 
 /* Errors of a checkout: DNS, dial, caps and rules. What cannot come from one is INTERNAL. */

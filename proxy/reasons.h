@@ -27,6 +27,10 @@ bool reason_is_fine(enum reason reason);
 enum reason reason_of_refusal(enum refusal refusal);
 enum reason reason_of_err(enum err err);
 
+/* The reason that an origin's refused head stands for; REFUSAL_NONE where no parser refused it.
+ */
+enum reason reason_of_answer(enum refusal refusal);
+
 /* What Proxy-Status calls the reason, said as exactly as a checkout's error (or ERR_OK) can. */
 const char *reason_error_of(enum reason reason, enum err err);
 

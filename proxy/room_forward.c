@@ -51,7 +51,9 @@ origin_broken(struct exchange *exchange)
 {
     exchange->keeps_client = false;
     return exchange_fail_origin(
-        exchange, exchange->has_answer ? REASON_ORIGIN_CUT : REASON_ORIGIN_BROKEN, NULL);
+        exchange,
+        exchange->has_answer ? REASON_ORIGIN_CUT : reason_of_answer(exchange->answer_refusal),
+        NULL);
 }
 
 /* The client's side of the request failed: in its framing, or by its early end. */

@@ -11,8 +11,9 @@
 #define LENGTH_MAX ((uint64_t)INT64_MAX)
 /* A chunk-size line with its extensions, which nobody here reads. */
 #define CHUNK_LINE_MAX 1024
-/* All trailers of a body; they are checked and dropped. */
-#define TRAILERS_MAX 8192
+/* All trailers of a body, which are checked and dropped; and what chunk extensions may be ahead
+ * of the data that they go with (RFC 9112 §7.1.1). */
+#define EXTRA_MAX 8192
 
 /* What the next byte of a chunked body belongs to. */
 enum chunk_state {
@@ -191,6 +192,8 @@ step_size_line(struct body *body, char c)
     if (body->state == CHUNK_EXTENSION) {
         if (c == '\r')
             return CHUNK_SIZE_LF;
+        if (++body->extra_size > EXTRA_MAX)
+            return CHUNK_BROKEN;
         return char_is(c, CHAR_VALUE) ? CHUNK_EXTENSION : CHUNK_BROKEN;
     }
     if (char_is(c, CHAR_HEX)) {
@@ -206,13 +209,25 @@ step_size_line(struct body *body, char c)
     return c == '\r' ? CHUNK_SIZE_LF : CHUNK_BROKEN;
 }
 
+/* A chunk begins, or the trailer section: data makes up for extensions, trailers count anew. */
+static enum chunk_state
+end_size_line(struct body *body)
+{
+    body->line_size = 0;
+    if (body->left == 0 || body->extra_size < body->left)
+        body->extra_size = 0;
+    else
+        body->extra_size -= body->left;
+    return body->left > 0 ? CHUNK_DATA : CHUNK_TRAILER_START;
+}
+
 /* One byte of the trailer section, under the rules for fields (RFC 9112 §5, §7.1.2). */
 static enum chunk_state
 step_trailer(struct body *body, char c)
 {
     if (body->state == CHUNK_TRAILER_START && c == '\r')
         return CHUNK_END_LF;
-    if (++body->extra_size > TRAILERS_MAX)
+    if (++body->extra_size > EXTRA_MAX)
         return CHUNK_BROKEN;
     if (body->state == CHUNK_TRAILER_VALUE) {
         if (c == '\r')
@@ -234,10 +249,7 @@ step_framing(struct body *body, char c)
     case CHUNK_EXTENSION:
         return step_size_line(body, c);
     case CHUNK_SIZE_LF:
-        body->line_size = 0;
-        if (c != '\n')
-            return CHUNK_BROKEN;
-        return body->left > 0 ? CHUNK_DATA : CHUNK_TRAILER_START;
+        return c == '\n' ? end_size_line(body) : CHUNK_BROKEN;
     case CHUNK_DATA_CR:
         return c == '\r' ? CHUNK_DATA_LF : CHUNK_BROKEN;
     case CHUNK_DATA_LF:

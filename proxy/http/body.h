@@ -21,7 +21,7 @@ struct body {
     uint64_t left;       /* of the length, or of the present chunk */
     unsigned state;      /* of the chunked parser */
     unsigned line_size;  /* bytes of the present chunk-size or trailer line */
-    uint64_t extra_size; /* bytes of trailers so far; capped */
+    uint64_t extra_size; /* bytes of trailers, or of extensions beyond the data; capped */
     bool is_done;        /* from the start where no byte can follow the head */
 };
 

@@ -272,7 +272,12 @@ take_limited(struct cursor *cursor, size_t line_size, take_start_line *take, str
     enum parse parse = take(&line, head);
 
     cursor->at = line.at;
-    return parse == PARSE_MORE && is_cut ? refuse(head, REFUSAL_LINE_TOO_LONG) : parse;
+    if (parse != PARSE_MORE || !is_cut)
+        return parse;
+    /* RFC 9112 §3: 501 where the method alone fills the line, 414 where the target does. */
+    return refuse(head, head->method_text.size > 0 && head->target.data == NULL
+                            ? REFUSAL_METHOD_TOO_LONG
+                            : REFUSAL_LINE_TOO_LONG);
 }
 
 static enum parse

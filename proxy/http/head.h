@@ -14,6 +14,7 @@ enum parse { PARSE_DONE, PARSE_MORE, PARSE_REFUSE };
 enum refusal {
     REFUSAL_NONE,
     REFUSAL_SYNTAX,          /* 400 */
+    REFUSAL_METHOD_TOO_LONG, /* 501 */
     REFUSAL_LINE_TOO_LONG,   /* 414 */
     REFUSAL_HEAD_TOO_LARGE,  /* 431 */
     REFUSAL_TOO_MANY_FIELDS, /* 431 */

@@ -7,10 +7,12 @@
 #define PROXY_STATUS_SIZE 512
 
 /*
- * "Proxy-Status: carpool; error=…; details=\"…\"" with its CRLF and a NUL (RFC 9209 §2): by it
- * a client tells our errors from the origin's. The error is a registered type (§2.3), short
- * enough to leave most of the room; what a structured string cannot say becomes "?".
+ * "Proxy-Status: name; error=…; details=\"…\"" with its CRLF and a NUL (RFC 9209 §2): by it a
+ * client tells our errors from the origin's. The name is this proxy's, a setting; the error is
+ * a registered type (§2.3). Both are short enough to leave most of the room; what a structured
+ * string cannot say becomes "?".
  */
-void proxy_status_write(const char *error, const char *details, char to[PROXY_STATUS_SIZE]);
+void proxy_status_write(const char *name, const char *error, const char *details,
+                        char to[PROXY_STATUS_SIZE]);
 
 #endif

@@ -395,6 +395,15 @@ the_limit_is_for_each_chunk_size_line(void **state)
 }
 
 static void
+extensions_are_made_up_for_by_data(void **state)
+{
+    (void)state;
+    assert_int_equal(feed_many("", "1;abcdefgh\r\na\r\n", 2000), PARSE_REFUSE);
+    assert_int_equal(feed_many("", "8;abcdefgh\r\n12345678\r\n", 1100), PARSE_MORE);
+    assert_int_equal(feed_many("1;abcdefgh\r\na\r\n0;abc\r\nA: ", "b", 8000), PARSE_MORE);
+}
+
+static void
 trailers_have_a_limit(void **state)
 {
     (void)state;
@@ -475,6 +484,7 @@ main(void)
         cmocka_unit_test(broken_chunks_stay_broken),
         cmocka_unit_test(a_chunk_size_line_has_a_limit),
         cmocka_unit_test(the_limit_is_for_each_chunk_size_line),
+        cmocka_unit_test(extensions_are_made_up_for_by_data),
         cmocka_unit_test(trailers_have_a_limit),
         cmocka_unit_test(a_length_is_counted_down_and_nothing_more_is_taken),
         cmocka_unit_test(a_body_of_no_bytes_is_done_before_the_first),
