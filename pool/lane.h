@@ -20,6 +20,7 @@ struct pool {
     struct shelf *shelf;
     struct tuple_table *table;
     _Atomic unsigned tunnels;
+    _Atomic unsigned pinned;
     stat_counter stats[POOL_STAT_COUNT]; /* what no lane did; written by any thread */
 };
 

@@ -52,24 +52,8 @@ lease_fail(struct lease *lease, enum err err)
 static void
 lease_hold(struct lease *lease, struct upstream *upstream)
 {
-    struct lease_facts *facts = &lease->facts;
-    struct tuple_row *row = upstream->row;
-    uint64_t now_us = clock_now_us();
-
-    facts->is_reused = upstream->uses > 0;
-    facts->may_be_stale = facts->is_reused || upstream->was_parked;
-    facts->idle_ms = facts->may_be_stale ? (unsigned)((now_us - upstream->used_us) / 1000) : 0;
-    facts->dns_ms = facts->may_be_stale ? 0 : upstream->dns_ms;
-    facts->connect_ms = facts->may_be_stale ? 0 : upstream->connect_ms;
-    if (facts->is_reused)
-        stat_add(&lease->lane->stats[POOL_STAT_REUSED], 1);
-    facts->uses = ++upstream->uses;
-    facts->id = upstream->id;
-    facts->local = row->local;
-    facts->remote = row->remote;
-    tuple_add(&row->uses, 1);
-    tuple_set_state(row, lease->is_tunnel ? TUPLE_TUNNEL : TUPLE_LEASED);
     lease->upstream = upstream;
+    lease_begin_use(lease);
     lease_settle(lease, LEASE_HELD);
 }
 
@@ -365,7 +349,7 @@ lease_renew(struct lease *lease)
 {
     struct upstream *upstream = lease->upstream;
 
-    assert(lease->state == LEASE_HELD && !lease->is_tunnel);
+    assert(lease->state == LEASE_HELD && !lease->is_tunnel && !lease->is_pinned);
     /* The slot stays: whoever waits for one must not come before a request that had one. */
     lease->slot = upstream->bucket;
     lease->upstream = NULL;

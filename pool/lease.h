@@ -90,6 +90,26 @@ void lease_park(struct lease **owned, const struct park_terms *terms);
 void lease_discard(struct lease **owned);
 
 /*
+ * From now on the HELD lease's connection is for one client only, since its origin may take
+ * whatever comes on it for that client's: it is never parked. It gives its slot or its place
+ * among the tunnels to others and counts as pinned. ERR_PINS_FULL at max_pinned: the lease is
+ * as it was. A lease that is pinned already stays so.
+ */
+enum err lease_pin(struct lease *lease);
+
+/*
+ * A pinned lease has done its work and waits for its client's next request. Says for how many
+ * milliseconds it may; 0: not at all, it is to be discarded.
+ */
+unsigned lease_rest(struct lease *lease, const struct park_terms *terms);
+
+/*
+ * A pinned lease that rests is used once more, for a request with this rule. ERR_CLOSED where
+ * its connection is dead or spent, or what the rule says: it is to be discarded then.
+ */
+enum err lease_resume(struct lease *lease, lease_rule *rule, const void *rule_arg);
+
+/*
  * A HELD lease's connection was dead already when it was reused: closes it and dials a new one
  * in its place, before all who wait at a cap. The lease is then as after lease_checkout(), with
  * LEASE_FRESH. Shut the watch first.

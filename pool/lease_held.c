@@ -6,6 +6,29 @@
 #include "base/clock.h"
 #include "pool/lease_inside.h"
 
+void
+lease_begin_use(struct lease *lease)
+{
+    struct upstream *upstream = lease->upstream;
+    struct lease_facts *facts = &lease->facts;
+    struct tuple_row *row = upstream->row;
+    uint64_t now_us = clock_now_us();
+
+    facts->is_reused = upstream->uses > 0;
+    facts->may_be_stale = facts->is_reused || upstream->was_parked;
+    facts->idle_ms = facts->may_be_stale ? (unsigned)((now_us - upstream->used_us) / 1000) : 0;
+    facts->dns_ms = facts->may_be_stale ? 0 : upstream->dns_ms;
+    facts->connect_ms = facts->may_be_stale ? 0 : upstream->connect_ms;
+    if (facts->is_reused)
+        stat_add(&lease->lane->stats[POOL_STAT_REUSED], 1);
+    facts->uses = ++upstream->uses;
+    facts->id = upstream->id;
+    facts->local = row->local;
+    facts->remote = row->remote;
+    tuple_add(&row->uses, 1);
+    tuple_set_state(row, lease->is_tunnel ? TUPLE_TUNNEL : TUPLE_LEASED);
+}
+
 struct stream *
 lease_stream(struct lease *lease)
 {
@@ -39,12 +62,11 @@ announced_limit(unsigned timeout_ms)
     return timeout_ms >= 2000 ? timeout_ms - 1000 : timeout_ms / 2;
 }
 
-void
-lease_park(struct lease **owned, const struct park_terms *terms)
+/* Ends a use. May there be another one? */
+static bool
+may_serve_again(struct lease *lease, const struct park_terms *terms)
 {
-    struct lease *lease = *owned;
     struct upstream *upstream = lease->upstream;
-    struct lane *lane = lease->lane;
     uint64_t now_us = clock_now_us();
 
     assert(lease->state == LEASE_HELD);
@@ -52,14 +74,24 @@ lease_park(struct lease **owned, const struct park_terms *terms)
         upstream->idle_limit_ms = announced_limit(terms->idle_timeout_ms);
     upstream->is_used_up = terms->has_uses_left && terms->uses_left == 0;
     upstream->used_us = now_us;
-    if (lease->is_tunnel || upstream_is_spent(upstream, &lane->pool->limits, now_us) ||
-        stream_pulse(&upstream->stream) != PULSE_QUIET) {
+    atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
+    return !upstream_is_spent(upstream, &lease->lane->pool->limits, now_us) &&
+           stream_pulse(&upstream->stream) == PULSE_QUIET;
+}
+
+void
+lease_park(struct lease **owned, const struct park_terms *terms)
+{
+    struct lease *lease = *owned;
+    struct upstream *upstream = lease->upstream;
+    struct lane *lane = lease->lane;
+
+    if (lease->is_tunnel || lease->is_pinned || !may_serve_again(lease, terms)) {
         lease_discard(owned);
         return;
     }
     *owned = NULL;
     lease->upstream = NULL;
-    atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
     tuple_set_state(upstream->row, TUPLE_PARKED);
     stat_add(&lane->stats[POOL_STAT_PARKED], 1);
     shelf_give(lane->pool->shelf, upstream);
@@ -76,12 +108,71 @@ lease_discard(struct lease **owned)
     assert(lease->state == LEASE_HELD);
     *owned = NULL;
     lease->upstream = NULL;
-    if (lease->is_tunnel) {
+    if (lease->is_tunnel || lease->is_pinned) {
         upstream_close(upstream, pool->table);
         stat_add(&lease->lane->stats[POOL_STAT_CLOSED], 1);
-        atomic_fetch_sub(&pool->tunnels, 1);
+        atomic_fetch_sub(lease->is_pinned ? &pool->pinned : &pool->tunnels, 1);
     } else {
         lane_discard(lease->lane, upstream);
     }
     lease_free(lease);
+}
+
+enum err
+lease_pin(struct lease *lease)
+{
+    struct pool *pool = lease->lane->pool;
+    struct bucket *slot = lease->upstream->bucket;
+
+    assert(lease->state == LEASE_HELD);
+    if (lease->is_pinned)
+        return ERR_OK;
+    if (!limit_reserve(&pool->pinned, &pool->limits.max_pinned))
+        return ERR_PINS_FULL;
+    stat_add(&lease->lane->stats[POOL_STAT_PINNED], 1);
+    lease->is_pinned = true;
+    lease->upstream->bucket = NULL;
+    if (lease->is_tunnel)
+        atomic_fetch_sub(&pool->tunnels, 1);
+    else
+        shelf_release(pool->shelf, slot);
+    lease->is_tunnel = false;
+    return ERR_OK;
+}
+
+unsigned
+lease_rest(struct lease *lease, const struct park_terms *terms)
+{
+    struct upstream *upstream = lease->upstream;
+    unsigned most_ms = limit_of(&lease->lane->pool->limits.idle_timeout_ms);
+
+    assert(lease->is_pinned);
+    if (!may_serve_again(lease, terms))
+        return 0;
+    tuple_set_state(upstream->row, TUPLE_PINNED);
+    if (upstream->idle_limit_ms != 0 && upstream->idle_limit_ms < most_ms)
+        return upstream->idle_limit_ms;
+    return most_ms;
+}
+
+enum err
+lease_resume(struct lease *lease, lease_rule *rule, const void *rule_arg)
+{
+    struct upstream *upstream = lease->upstream;
+    struct lane *lane = lease->lane;
+    enum err err;
+
+    assert(lease->is_pinned);
+    if (upstream_is_spent(upstream, &lane->pool->limits, clock_now_us()))
+        return ERR_CLOSED;
+    if (stream_pulse(&upstream->stream) != PULSE_QUIET) {
+        stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
+        return ERR_CLOSED;
+    }
+    err = rule(rule_arg, &upstream->row->remote, upstream->is_by_dns);
+    if (err != ERR_OK)
+        return err;
+    lease->facts.is_queued = false;
+    lease_begin_use(lease);
+    return ERR_OK;
 }

@@ -13,6 +13,7 @@ struct lease {
     struct lane *lane;
     struct pool_key key;
     bool is_tunnel;
+    bool is_pinned;    /* holds no slot: counted under max_pinned */
     bool is_inside;    /* a call of ours is under way: on_lease must wait for its end */
     bool is_cancelled; /* lives only until its letter is read */
     lease_rule *rule;
@@ -27,6 +28,9 @@ struct lease {
     struct event queue_timer;
     struct lease_facts facts;
 };
+
+/* Begins a use of the connection that it has got: what is to be known of it, and the counts. */
+void lease_begin_use(struct lease *lease);
 
 /* When it holds nothing any more. */
 void lease_free(struct lease *lease);

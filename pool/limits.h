@@ -17,6 +17,7 @@ struct pool_limits {
     _Atomic unsigned max_parked_per_host;
     _Atomic unsigned max_total;
     _Atomic unsigned max_tunnels;
+    _Atomic unsigned max_pinned;
     _Atomic unsigned max_waiting;
     _Atomic unsigned fresh_for_unsafe_ms;
     _Atomic unsigned connect_timeout_ms;

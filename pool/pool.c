@@ -44,7 +44,7 @@ pool_free(struct pool *pool)
         return;
     pool_clear(pool);
     assert(shelf_is_sound(pool->shelf));
-    assert(atomic_load(&pool->tunnels) == 0);
+    assert(atomic_load(&pool->tunnels) == 0 && atomic_load(&pool->pinned) == 0);
     shelf_free(pool->shelf);
     tuple_table_free(pool->table);
     free(pool);
@@ -91,6 +91,7 @@ pool_gauges(struct pool *pool, struct pool_gauges *gauges)
         .parked = counts.parked,
         .waiting = counts.waiting,
         .tunnels = atomic_load_explicit(&pool->tunnels, memory_order_relaxed),
+        .pinned = atomic_load_explicit(&pool->pinned, memory_order_relaxed),
         .hosts = counts.buckets,
     };
 }

@@ -28,8 +28,9 @@ struct pool_settings {
     unsigned max_uses;            /* exchanges on one connection; 0: no limit */
     unsigned max_per_host;        /* parked + leased + dialing, for one key */
     unsigned max_parked_per_host; /* of these, parked */
-    unsigned max_total;           /* over all keys, without tunnels */
+    unsigned max_total;           /* over all keys, without tunnels and pinned ones */
     unsigned max_tunnels;
+    unsigned max_pinned;          /* connections that belong to one client each */
     unsigned max_waiting;         /* leases that queue, in total; ERR_QUEUE_FULL beyond */
     unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
     unsigned connect_timeout_ms;  /* DNS, TCP, all addresses together */
@@ -59,6 +60,7 @@ struct pool_gauges {
     uint64_t parked;
     uint64_t waiting; /* leases that queue at a cap */
     uint64_t tunnels;
+    uint64_t pinned;
     uint64_t hosts; /* buckets */
 };
 void pool_gauges(struct pool *pool, struct pool_gauges *gauges);

@@ -41,10 +41,8 @@ const char *
 tuple_state_word(enum tuple_state state)
 {
     static const char *const words[] = {
-        [TUPLE_DIALING] = "dialing",
-        [TUPLE_LEASED] = "leased",
-        [TUPLE_PARKED] = "parked",
-        [TUPLE_TUNNEL] = "tunnel",
+        [TUPLE_DIALING] = "dialing", [TUPLE_LEASED] = "leased", [TUPLE_PARKED] = "parked",
+        [TUPLE_PINNED] = "pinned",   [TUPLE_TUNNEL] = "tunnel",
     };
 
     return words[state];
@@ -208,7 +206,9 @@ row_view(const struct tuple_row *row, uint64_t now_us, struct tuple_view *view)
     memcpy(view->host, row->host, strlen(row->host) + 1);
     view->port = row->port;
     view->age_ms = since_ms(row->opened_us, now_us);
-    view->idle_ms = view->state == TUPLE_PARKED ? since_ms(parked_us, now_us) : 0;
+    view->idle_ms = view->state == TUPLE_PARKED || view->state == TUPLE_PINNED
+                        ? since_ms(parked_us, now_us)
+                        : 0;
     view->uses = atomic_load_explicit(&row->uses, memory_order_relaxed);
     view->sent_bytes = atomic_load_explicit(&row->sent_bytes, memory_order_relaxed);
     view->received_bytes = atomic_load_explicit(&row->received_bytes, memory_order_relaxed);

@@ -13,7 +13,7 @@
  * The table of all open upstream connections by 4-tuple, from the moment connect() has bound
  * the local port until just before close(). Any thread.
  */
-enum tuple_state { TUPLE_DIALING, TUPLE_LEASED, TUPLE_PARKED, TUPLE_TUNNEL };
+enum tuple_state { TUPLE_DIALING, TUPLE_LEASED, TUPLE_PARKED, TUPLE_PINNED, TUPLE_TUNNEL };
 
 /* One connection as the admin sees it: a copy, nothing in it is borrowed. */
 struct tuple_view {
@@ -24,7 +24,7 @@ struct tuple_view {
     char host[POOL_HOST_SIZE];
     uint16_t port;
     uint64_t age_ms;
-    uint64_t idle_ms; /* since it was parked; 0 otherwise */
+    uint64_t idle_ms; /* since it was parked, or pinned and rests; 0 otherwise */
     uint64_t uses;
     uint64_t sent_bytes;
     uint64_t received_bytes;

@@ -83,9 +83,9 @@ add_connection(struct buf *line, const struct exchange *exchange)
     (void)buf_printf(line, " reused=%d uses=%u conn=%s-%s id=%llu", facts->is_reused,
                      facts->uses, address_format(&facts->local, local),
                      address_format(&facts->remote, remote), (unsigned long long)facts->id);
-    (void)buf_printf(line, " idle_ms=%u dns_ms=%u connect_ms=%u queued=%d retried=%d",
+    (void)buf_printf(line, " idle_ms=%u dns_ms=%u connect_ms=%u queued=%d retried=%d pinned=%d",
                      facts->idle_ms, facts->dns_ms, facts->connect_ms, facts->is_queued,
-                     exchange->is_retry);
+                     exchange->is_retry, exchange->is_pinned);
 }
 
 void

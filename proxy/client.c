@@ -36,6 +36,7 @@ client_free(struct client *client)
     struct worker *worker = client->worker;
 
     assert(client->exchange == NULL);
+    pin_end_all(client);
     client_count_queue(client);
     TAILQ_REMOVE(&worker->clients, client, link);
     stat_sub(&worker->stats.proxy[PROXY_STAT_CLIENTS], 1);
@@ -237,6 +238,7 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
     if (client->bev == NULL)
         abort(); /* only for want of memory */
     client->worker = worker;
+    TAILQ_INIT(&client->pins);
     client->fd = fd;
     client->is_loopback = address_kind(&client->peer) == ADDRESS_LOOPBACK;
     evtimer_assign(&client->timer, worker->base, on_timer, client);
@@ -271,6 +273,7 @@ client_close(struct client *client)
 {
     client->exchange = NULL;
     client->is_closing = true;
+    pin_end_all(client);
     if (client->is_gone || client->worker->is_stopping) {
         client_abort(client);
         return;

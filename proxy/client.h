@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/slice.h"
 #include "base/watch.h"
+#include "proxy/pin.h"
 #include "proxy/worker_own.h"
 
 struct exchange;
@@ -34,8 +35,10 @@ struct client {
     struct address peer;
     struct address local;
     struct exchange *exchange; /* NULL between requests */
-    struct watch direct;       /* open while reading directly */
-    struct slice lent;         /* what client_read() gave and client_consume() has not taken */
+    struct pin_list pins;
+    unsigned pin_count;
+    struct watch direct; /* open while reading directly */
+    struct slice lent;   /* what client_read() gave and client_consume() has not taken */
     struct event timer;
     uint64_t timer_ms;    /* when the timer will fire; 0: not armed */
     uint64_t deadline_ms; /* when something must have happened; 0: no deadline */

@@ -78,6 +78,7 @@ struct exchange {
     bool has_hops_left;                /* Max-Forwards, as it goes on */
     uint32_t hops_left;
     uint64_t content_bytes; /* of the body, without its framing */
+    bool is_logging_in;     /* on the connection itself, by NTLM or Negotiate */
     bool wants_upgrade;     /* to another protocol, over a connection of its own */
     bool keeps_client;      /* the client wants to, and nothing speaks against it */
     struct buf to_origin;   /* what the origin's socket has not taken yet */
@@ -88,11 +89,13 @@ struct exchange {
     /* the upstream connection */
     struct lease *lease;
     enum err lease_err;
-    struct watch watch;   /* open while the lease is held */
-    unsigned ready;       /* WATCH_READ, WATCH_WRITE: seen and not yet used */
-    bool has_lost_origin; /* it closed or broke: nothing more can be sent to it */
-    bool is_answer_old;   /* what came was sent before it saw this request */
-    bool has_sent;        /* the origin's socket took something of this request */
+    struct watch watch;    /* open while the lease is held */
+    unsigned ready;        /* WATCH_READ, WATCH_WRITE: seen and not yet used */
+    bool is_pinned;        /* it belongs to the client alone */
+    bool is_mid_handshake; /* the login on it is not over: its next step goes nowhere else */
+    bool has_lost_origin;  /* it closed or broke: nothing more can be sent to it */
+    bool is_answer_old;    /* what came was sent before it saw this request */
+    bool has_sent;         /* the origin's socket took something of this request */
     struct lease_facts facts;
     bool has_facts;
 
@@ -165,6 +168,9 @@ void exchange_give_back(struct exchange *exchange);
  */
 void exchange_open_tunnel(struct exchange *exchange, unsigned status, struct slice head,
                           struct slice early);
+
+/* A lease_rule: may this exchange, which is arg, use this far end? */
+enum err exchange_may_reach(const void *arg, const struct address *address, bool is_by_dns);
 
 /* What the rules are asked about this request; its key is made. The address is not known yet.
  */

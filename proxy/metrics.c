@@ -125,6 +125,10 @@ write_gauges(struct evbuffer *to, struct pool *pool)
               &(struct metric){"gauge", "upstream_tunnels", "Upstream connections of tunnels"},
               gauges.tunnels);
     write_one(to,
+              &(struct metric){"gauge", "upstream_pinned",
+                               "Upstream connections that belong to one client each"},
+              gauges.pinned);
+    write_one(to,
               &(struct metric){"gauge", "upstream_hosts", "Hosts with upstream connections"},
               gauges.hosts);
 }

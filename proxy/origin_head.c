@@ -57,6 +57,7 @@ begin_answer(struct exchange *exchange, const struct head *head, struct slice bo
         return FLOW_BROKEN;
     choose_framing(exchange, head);
     note_terms(exchange, head);
+    pin_for_answer(exchange, head);
     buf_init(&out, emit_room(head));
     if (emit_response(&out, head, &exchange->framing) == ERR_OK) {
         exchange->status = head->status;

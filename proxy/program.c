@@ -61,6 +61,7 @@ pool_settings_of(const struct config *config)
         .max_parked_per_host = config->pool_max_parked_per_host,
         .max_total = config->pool_max_total,
         .max_tunnels = config->pool_max_tunnels,
+        .max_pinned = config->pool_max_pinned,
         .max_waiting = config->pool_max_waiting,
         .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
         .connect_timeout_ms = config->timeout_connect,

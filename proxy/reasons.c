@@ -142,6 +142,7 @@ static const enum reason of_err[ERR_COUNT] = {
     [ERR_QUEUE_TIMEOUT] = REASON_QUEUE_TIMEOUT,
     [ERR_QUEUE_FULL] = REASON_BUSY,
     [ERR_TUNNELS_FULL] = REASON_TUNNELS_FULL,
+    [ERR_PINS_FULL] = REASON_PINS_FULL,
 };
 
 enum reason

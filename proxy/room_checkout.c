@@ -22,8 +22,8 @@ on_origin_ready(void *arg, unsigned what)
 }
 
 /* The rules are asked of every address that is dialed and of every connection reused. */
-static enum err
-may_reach(const void *arg, const struct address *address, bool is_by_dns)
+enum err
+exchange_may_reach(const void *arg, const struct address *address, bool is_by_dns)
 {
     const struct exchange *exchange = arg;
     struct rules_question question = exchange_question(exchange);
@@ -42,6 +42,8 @@ wanted(const struct exchange *exchange)
 {
     if (exchange->target.form == TARGET_AUTHORITY || exchange->wants_upgrade)
         return LEASE_TUNNEL;
+    if (exchange->is_retry)
+        return LEASE_FRESH;
     if (exchange->is_replayable)
         return LEASE_ANY;
     return method_is_idempotent(exchange->head.method) ? LEASE_FRESH : LEASE_YOUNG;
@@ -53,7 +55,7 @@ ask(struct exchange *exchange)
     const struct lease_request request = {
         .key = &exchange->key,
         .want = wanted(exchange),
-        .rule = may_reach,
+        .rule = exchange_may_reach,
         .rule_arg = exchange,
         .on_lease = on_lease,
         .arg = exchange,
@@ -102,6 +104,8 @@ checkout_done(struct exchange *exchange)
     exchange->has_sent = false;
     watch_open(&exchange->watch, exchange->worker->base, lease_stream(exchange->lease)->fd,
                on_origin_ready, exchange);
+    if (!pin_for_request(exchange))
+        return exchange_fail_origin(exchange, REASON_PINS_FULL, NULL);
     if (prepare(exchange) != ERR_OK)
         return exchange_fail(exchange, REASON_HEAD_TOO_LARGE, NULL);
     return exchange_enter(exchange, is_tunnel ? ROOM_TUNNEL : ROOM_FORWARD);
@@ -110,8 +114,16 @@ checkout_done(struct exchange *exchange)
 enum step
 room_checkout(struct exchange *exchange)
 {
+    bool is_tunnel = exchange->target.form == TARGET_AUTHORITY;
+
     if (exchange->client->is_gone)
         return exchange_end(exchange, REASON_CLIENT_GONE, FATE_ABORT);
+    if (exchange->lease == NULL && !is_tunnel && !pin_take(exchange)) {
+        /* As a client without a proxy would see it: its connection is gone, and its login. */
+        exchange->keeps_client = false;
+        return exchange_fail_origin(exchange, REASON_ORIGIN_CLOSED,
+                                    "the login has to begin anew");
+    }
     if (exchange->lease == NULL)
         ask(exchange);
     switch (lease_state(exchange->lease)) {

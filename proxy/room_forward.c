@@ -15,6 +15,7 @@ static bool
 may_retry(const struct exchange *exchange)
 {
     return exchange->facts.may_be_stale && !exchange->is_retry && !exchange->has_answer &&
+           !exchange->is_mid_handshake &&
            (exchange->received_bytes == 0 || exchange->is_answer_old) &&
            (exchange->is_replayable ||
             (!exchange->has_sent && exchange->request_body.kind == BODY_NONE));
@@ -25,7 +26,11 @@ origin_lost(struct exchange *exchange)
 {
     if (may_retry(exchange)) {
         watch_shut(&exchange->watch);
-        lease_renew(exchange->lease);
+        if (exchange->is_pinned)
+            lease_discard(&exchange->lease);
+        else
+            lease_renew(exchange->lease);
+        exchange->is_pinned = false;
         exchange->is_retry = true;
         exchange->has_lost_origin = false;
         exchange->phase = PHASE_SENDING;

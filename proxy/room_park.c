@@ -11,7 +11,9 @@ exchange_give_back(struct exchange *exchange)
                     buf_size(&exchange->to_origin) == 0 && !exchange->has_lost_origin;
 
     watch_shut(&exchange->watch);
-    if (is_clean)
+    if (is_clean && exchange->is_pinned && exchange->keeps_client)
+        pin_keep(exchange);
+    else if (is_clean)
         lease_park(&exchange->lease, &exchange->terms);
     else
         lease_discard(&exchange->lease);

@@ -96,6 +96,9 @@ room_route(struct exchange *exchange)
         return exchange_fail(exchange, reason_of_err(err), NULL);
     if (!may_go_on(exchange, &step))
         return step;
+    exchange->is_logging_in =
+        target->form != TARGET_AUTHORITY &&
+        fields_connection_auth(&exchange->head, SLICE("Authorization")) != CONNECTION_AUTH_NONE;
     exchange->wants_upgrade = upgrade_is_asked(&exchange->head, &exchange->request_body);
     exchange->is_replayable = is_replayable(exchange);
     return exchange_enter(exchange, ROOM_CHECKOUT);

@@ -244,6 +244,7 @@ worker_new(const struct worker_setup *setup, struct worker **made)
 
     TAILQ_INIT(&worker->clients);
     TAILQ_INIT(&worker->listeners);
+    TAILQ_INIT(&worker->pins);
     worker->pool = setup->pool;
     worker->own = setup->own;
     worker->access_log = setup->access_log;

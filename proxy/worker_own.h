@@ -10,6 +10,7 @@
 #include "base/slice.h"
 #include "pool/pool.h"
 #include "proxy/http/head.h"
+#include "proxy/pin.h"
 #include "proxy/worker.h"
 
 /*
@@ -55,6 +56,7 @@ struct worker {
     _Atomic unsigned *all_clients; /* of all workers */
     TAILQ_HEAD(, client) clients;
     TAILQ_HEAD(, listener) listeners;
+    struct pin_list pins; /* that rest; the longest first */
     struct grave *graves;
     char *scratch;         /* WORKER_SCRATCH_SIZE bytes */
     struct field *fields;  /* of the head that is being parsed */

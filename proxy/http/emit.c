@@ -323,6 +323,18 @@ put_date(struct writer *writer, const struct head *head, time_t received)
     put_field(writer, SLICE("Date"), (struct slice){date, DATE_SIZE - 1});
 }
 
+/*
+ * A client may use Negotiate through a proxy only if that says that it never lets others use
+ * the connection (RFC 4559 §6). It speaks for this hop alone.
+ */
+static void
+put_proxy_support(struct writer *writer, const struct emit_framing *framing)
+{
+    if (framing->is_pinned)
+        put(writer, SLICE("Proxy-Support: Session-Based-Authentication\r\n"
+                          "Connection: Proxy-Support\r\n"));
+}
+
 /* The origin's length of a body that does not follow; never with 204 (RFC 9110 §8.6). */
 static const struct field *
 length_to_copy(const struct head *head, const struct emit_framing *framing)
@@ -358,6 +370,7 @@ emit_response(struct buf *out, const struct head *head, const struct emit_framin
     if (length != NULL)
         put_length(&writer, copied);
     put_framing(&writer, framing->kind, framing->length);
+    put_proxy_support(&writer, framing);
     put_connection(&writer, framing);
     put(&writer, SLICE("\r\n"));
     buf_grew(out, (size_t)(writer.at - space));

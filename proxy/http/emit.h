@@ -54,6 +54,7 @@ struct emit_framing {
                             follows */
     bool keeps_alive; /* says whether the client connection stays open, in the client's words */
     bool is_old_client; /* HTTP/1.0: "Connection: keep-alive" must be said */
+    bool is_pinned;     /* connection-bound authentication will work: RFC 4559 §6 */
     struct slice name;  /* for Via; empty: none */
     time_t received;    /* told where the origin gave no Date (RFC 9110 §6.6.1); 0: not told */
 };

@@ -20,6 +20,7 @@ is_fixed_hop_by_hop(struct slice name)
         {"Proxy-Authorization", 19},
         {"Proxy-Authenticate", 18},
         {"Proxy-Authentication-Info", 25},
+        {"Proxy-Support", 13}, /* RFC 4559 §6 */
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -153,4 +154,41 @@ fields_max_forwards(const struct head *head, bool *has, uint32_t *hops)
         return PARSE_REFUSE;
     *hops = err == ERR_OK ? (uint32_t)number : UINT32_MAX;
     return PARSE_DONE;
+}
+
+/* "Negotiate", "NTLM TlRMTVN…": the scheme is the first word of an element. */
+static enum connection_auth
+connection_auth_of(struct slice element)
+{
+    static const struct slice schemes[] = {
+        {"NTLM", 4}, {"Negotiate", 9}, {"Nego2", 5}, {"Kerberos", 8}};
+    size_t size = 0;
+
+    while (size < element.size && element.data[size] != ' ' && element.data[size] != '\t')
+        size++;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (slice_equal_nocase((struct slice){element.data, size}, schemes[i]))
+            return size < element.size ? CONNECTION_AUTH_TOKEN : CONNECTION_AUTH_SCHEME;
+    return CONNECTION_AUTH_NONE;
+}
+
+enum connection_auth
+fields_connection_auth(const struct head *head, struct slice name)
+{
+    enum connection_auth most = CONNECTION_AUTH_NONE;
+
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice rest = head->fields[i].value;
+        struct slice element;
+
+        if (!slice_equal_nocase(head->fields[i].name, name))
+            continue;
+        while (slice_next_element(&rest, &element)) {
+            enum connection_auth auth = connection_auth_of(element);
+
+            if (auth > most)
+                most = auth;
+        }
+    }
+    return most;
 }

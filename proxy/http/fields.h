@@ -9,8 +9,9 @@
 /*
  * Is the field for the next hop only: one of the fixed set of RFC 9110 §7.6.1 (Connection,
  * Keep-Alive, Proxy-Connection, TE, Transfer-Encoding, Upgrade, Trailer, Proxy-Authorization,
- * Proxy-Authenticate, Proxy-Authentication-Info) or named by this head's Connection? Host,
- * Content-Length, Max-Forwards and Via never are, whatever Connection says.
+ * Proxy-Authenticate, Proxy-Authentication-Info; and RFC 4559's Proxy-Support) or named by this
+ * head's Connection? Host, Content-Length, Max-Forwards and Via never are, whatever Connection
+ * says.
  */
 bool field_is_hop_by_hop(const struct head *head, const struct field *field);
 
@@ -38,5 +39,16 @@ bool fields_came_by(const struct head *head, struct slice name);
  * is too large for us becomes our largest, which the RFC allows.
  */
 enum parse fields_max_forwards(const struct head *head, bool *has, uint32_t *hops);
+
+/*
+ * Schemes that authenticate the connection instead of the request: NTLM and Negotiate (RFC
+ * 4559) with their relatives, in Authorization or WWW-Authenticate, anywhere in the list.
+ */
+enum connection_auth {
+    CONNECTION_AUTH_NONE,
+    CONNECTION_AUTH_SCHEME, /* named */
+    CONNECTION_AUTH_TOKEN,  /* with a token behind the name: a step of a handshake */
+};
+enum connection_auth fields_connection_auth(const struct head *head, struct slice name);
 
 #endif

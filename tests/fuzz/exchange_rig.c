@@ -108,6 +108,7 @@ make_pool(void)
         .max_parked_per_host = 4,
         .max_total = 8,
         .max_tunnels = 2,
+        .max_pinned = 2,
         .max_waiting = 4,
         .fresh_for_unsafe_ms = 2000,
         .connect_timeout_ms = 10000,

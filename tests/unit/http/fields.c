@@ -23,7 +23,8 @@ fields_for_the_next_hop_are_known(void **state)
                                   "Trailer",
                                   "Proxy-Authenticate",
                                   "Proxy-Authorization",
-                                  "Proxy-Authentication-Info"};
+                                  "Proxy-Authentication-Info",
+                                  "Proxy-Support"};
     struct head head = {0};
 
     (void)state;
@@ -213,6 +214,44 @@ max_forwards_is_a_number_said_once(void **state)
     }
 }
 
+static void
+logins_on_the_connection_are_known(void **state)
+{
+    static const struct {
+        const char *value;
+        enum connection_auth auth;
+    } rows[] = {
+        {"", CONNECTION_AUTH_NONE},
+        {"Basic a", CONNECTION_AUTH_NONE},
+        {"Bearer NTLM", CONNECTION_AUTH_NONE},
+        {"NTLMv3 a", CONNECTION_AUTH_NONE},
+        {"Digest realm=\"NTLM\"", CONNECTION_AUTH_NONE},
+        {"NTLM", CONNECTION_AUTH_SCHEME},
+        {"nEGOTIATE", CONNECTION_AUTH_SCHEME},
+        {"Nego2", CONNECTION_AUTH_SCHEME},
+        {"kerberos", CONNECTION_AUTH_SCHEME},
+        {"NTLM TlRM", CONNECTION_AUTH_TOKEN},
+        {"Negotiate\tYII=", CONNECTION_AUTH_TOKEN},
+        {"Basic realm=\"a, b\", NTLM", CONNECTION_AUTH_SCHEME},
+        {"NTLM, Basic realm=\"a\"", CONNECTION_AUTH_SCHEME},
+        {",,Negotiate a,NTLM", CONNECTION_AUTH_TOKEN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[200];
+        struct given given;
+
+        snprintf(text, sizeof(text),
+                 "GET / HTTP/1.1\r\nAuthorization: Basic a\r\n"
+                 "Authorization: %s\r\nX: NTLM a\r\n\r\n",
+                 rows[i].value);
+        if (fields_connection_auth(given_request(&given, text), SLICE("authorization")) !=
+            rows[i].auth)
+            fail_msg("%s", rows[i].value);
+    }
+}
+
 int
 main(void)
 {
@@ -224,6 +263,7 @@ main(void)
         cmocka_unit_test(keep_alive_parameters_are_read),
         cmocka_unit_test(via_tells_by_whom_a_message_came),
         cmocka_unit_test(max_forwards_is_a_number_said_once),
+        cmocka_unit_test(logins_on_the_connection_are_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ bench_init(struct bench *bench)
                                              .max_parked_per_host = 10,
                                              .max_total = 100,
                                              .max_tunnels = 10,
+                                             .max_pinned = 10,
                                              .max_waiting = 10,
                                              .fresh_for_unsafe_ms = 1000,
                                              .connect_timeout_ms = 5000,

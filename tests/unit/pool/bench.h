@@ -33,7 +33,7 @@ int bench_teardown(void **state);
 
 uint64_t count_of(struct bench *bench, enum pool_stat stat);
 
-/* No slot, no tunnel, nobody waiting, no bucket. */
+/* No slot, no tunnel, nothing pinned, nobody waiting, no bucket. */
 void nothing_is_open(struct bench *bench);
 
 /* Adds "address name" to the hosts file; before the first checkout. */

@@ -47,6 +47,7 @@ nothing_is_open(struct bench *bench)
     assert_int_equal(gauges.open, 0);
     assert_int_equal(gauges.waiting, 0);
     assert_int_equal(gauges.tunnels, 0);
+    assert_int_equal(gauges.pinned, 0);
     assert_int_equal(gauges.hosts, 0);
 }
 

@@ -137,6 +137,7 @@ errors_of_a_checkout_get_their_reasons(void **state)
         {ERR_QUEUE_TIMEOUT, REASON_QUEUE_TIMEOUT},
         {ERR_QUEUE_FULL, REASON_BUSY},
         {ERR_TUNNELS_FULL, REASON_TUNNELS_FULL},
+        {ERR_PINS_FULL, REASON_PINS_FULL},
         {ERR_NO_DESCRIPTORS, REASON_BUSY},
     };
 

@@ -129,17 +129,20 @@ look_shelf(struct world *world)
 {
     bool is_unused = world_says(world, 1, "unused");
     struct bytes rows = {0};
+    const char *state = "parked";
     uint64_t wanted = 0;
 
     if (!is_unused && !world_says(world, 1, "empty")) {
         wanted = world_number(world, world_word(world, 1));
-        if (!world_says(world, 2, "parked"))
-            world_fail(world, "shelf N parked, shelf empty, or shelf unused");
+        if (world_says(world, 2, "pinned"))
+            state = "pinned";
+        else if (!world_says(world, 2, "parked"))
+            world_fail(world, "shelf N parked, shelf N pinned, shelf empty, or shelf unused");
     }
     do {
         if (!fetch(world, "/connections", &rows))
             break;
-        if (count_rows(&rows, "") == wanted && count_rows(&rows, "parked") == wanted) {
+        if (count_rows(&rows, "") == wanted && count_rows(&rows, state) == wanted) {
             bytes_free(&rows);
             if (is_unused && !was_never_parked(world))
                 world_fail(world, "a connection was parked");
