@@ -23,15 +23,19 @@ compare_ids(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static void
+/* Returns how many there were. */
+static uint64_t
 discard_all(struct pool *pool, struct upstream_list *list)
 {
     struct upstream *upstream;
+    uint64_t count = 0;
 
     while ((upstream = TAILQ_FIRST(list)) != NULL) {
         TAILQ_REMOVE(list, upstream, in_shard);
         pool_discard(pool, upstream);
+        count++;
     }
+    return count;
 }
 
 /* The ids of those with something to read, in ascending order. Returns how many. */
@@ -94,4 +98,20 @@ janitor_sweep(struct pool *pool)
     for (unsigned i = 0; i < SHELF_SHARDS; i++)
         if (shelf_parked_in(pool->shelf, i) > 0)
             sweep_shard(pool, i);
+}
+
+uint64_t
+janitor_close_host(struct pool *pool, const char *host, uint16_t port)
+{
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i < SHELF_SHARDS; i++) {
+        struct upstream_list list = TAILQ_HEAD_INITIALIZER(list);
+
+        if (shelf_parked_in(pool->shelf, i) == 0)
+            continue;
+        shelf_pull_host(pool->shelf, i, host, port, &list);
+        count += discard_all(pool, &list);
+    }
+    return count;
 }

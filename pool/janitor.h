@@ -6,4 +6,7 @@
 /* The clock's work on the shelf; see pool_sweep(). Any thread, one at a time. */
 void janitor_sweep(struct pool *pool);
 
+/* What an operator wants closed; see pool_close_parked(). Any thread. */
+uint64_t janitor_close_host(struct pool *pool, const char *host, uint16_t port);
+
 #endif

@@ -74,6 +74,12 @@ pool_clear(struct pool *pool)
         continue;
 }
 
+uint64_t
+pool_close_parked(struct pool *pool, const char *host, uint16_t port)
+{
+    return janitor_close_host(pool, host, port);
+}
+
 const stat_counter *
 pool_stats(const struct pool *pool)
 {

@@ -54,6 +54,12 @@ void pool_sweep(struct pool *pool);
 /* Closes every parked stream, for drain. Any thread. */
 void pool_clear(struct pool *pool);
 
+/*
+ * Closes the parked streams of a host, spelt as in a key (NULL: of every host), at one port (0:
+ * at any). Returns how many. Any thread.
+ */
+uint64_t pool_close_parked(struct pool *pool, const char *host, uint16_t port);
+
 /* Gauges that belong to the pool, not to a lane. Any thread. */
 struct pool_gauges {
     uint64_t open; /* parked + leased + dialing */

@@ -126,6 +126,13 @@ size_t shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spe
 void shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t count,
                 struct upstream_list *pulled);
 
+/*
+ * Takes out those of a shard whose key has this host (NULL: any) and port (0: any); their slots
+ * stay with them.
+ */
+void shelf_pull_host(struct shelf *shelf, unsigned index, const char *host, uint16_t port,
+                     struct upstream_list *pulled);
+
 /* How many are parked in a shard, about now. */
 size_t shelf_parked_in(const struct shelf *shelf, unsigned index);
 

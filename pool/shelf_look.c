@@ -1,9 +1,10 @@
 /*
- * Looking over the shelf: what the janitor, the gauges and the tests see of it. Any thread; one
- * shard's lock at a time.
+ * Looking over the shelf: what the janitor, operators, the gauges and the tests see of it. Any
+ * thread; one shard's lock at a time.
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "pool/shelf.h"
@@ -60,6 +61,31 @@ shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t coun
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
         if (bsearch(&upstream->id, ids, count, sizeof(*ids), compare_ids) != NULL)
+            pull(upstream, pulled);
+    }
+    pthread_mutex_unlock(&shard->lock);
+}
+
+static bool
+is_of_host(const struct upstream *upstream, const char *host, uint16_t port)
+{
+    const struct pool_key *key = &upstream->bucket->key;
+
+    return (host == NULL || strcmp(key->host, host) == 0) && (port == 0 || key->port == port);
+}
+
+void
+shelf_pull_host(struct shelf *shelf, unsigned index, const char *host, uint16_t port,
+                struct upstream_list *pulled)
+{
+    struct shard *shard = &shelf->shards[index];
+    struct upstream *upstream;
+    struct upstream *next;
+
+    pthread_mutex_lock(&shard->lock);
+    for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
+        next = TAILQ_NEXT(upstream, in_shard);
+        if (is_of_host(upstream, host, port))
             pull(upstream, pulled);
     }
     pthread_mutex_unlock(&shard->lock);

@@ -1,19 +1,18 @@
 /*
- * The admin server: libevent's evhttp on the main thread's base. Every request is read-only,
- * small and answered from memory.
+ * The admin server: libevent's evhttp on the main thread's base. Every request is small and
+ * answered from memory.
  */
 #include "proxy/admin.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "pool/tuple.h"
+#include "proxy/admin_guard.h"
 
 /* No page takes a body, and no browser sends a head of this size. */
 #define HEAD_AT_MOST 16384
@@ -23,6 +22,7 @@
 struct admin {
     struct evhttp *http;
     const struct overview *overview;
+    struct admin_place place;
 };
 
 static const struct page {
@@ -61,41 +61,6 @@ answer_text(struct evhttp_request *request, int status, const char *text)
     evbuffer_free(body);
 }
 
-/*
- * A page in a browser can make names that it owns point here (DNS rebinding) and then read what
- * we answer; it cannot make an address, localhost or the operator's names its own.
- */
-static bool
-is_asked_by_own_name(const struct admin *admin, struct evhttp_request *request)
-{
-    const char *host = evhttp_request_get_host(request);
-    struct slice rest = slice_of(admin->overview->config->admin_hosts);
-    struct slice name;
-    struct address address;
-
-    if (host == NULL || strcasecmp(host, "localhost") == 0 ||
-        address_parse_ip(slice_of(host), 0, &address) == ERR_OK)
-        return true;
-    while (slice_next_element(&rest, &name))
-        if (slice_equal_nocase(name, slice_of(host)))
-            return true;
-    return false;
-}
-
-/* Is the client one of our own upstream connections? */
-static bool
-is_own_connection(const struct admin *admin, struct evhttp_request *request)
-{
-    struct evhttp_connection *connection = evhttp_request_get_connection(request);
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
-    struct address local;
-    struct address peer;
-
-    if (address_of_local(fd, &local) != ERR_OK || address_of_peer(fd, &peer) != ERR_OK)
-        return false; /* gone already: nobody reads the answer */
-    return pool_is_own(admin->overview->pool, &local, &peer);
-}
-
 static void
 answer_health(const struct admin *admin, struct evhttp_request *request)
 {
@@ -106,19 +71,71 @@ answer_health(const struct admin *admin, struct evhttp_request *request)
 }
 
 static void
-answer_path(const struct admin *admin, struct evhttp_request *request, const char *path)
+answer_objection(struct evhttp_request *request, const struct objection *objection)
 {
-    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
-        struct evbuffer *body;
+    if (objection->status == 401)
+        evhttp_add_header(evhttp_request_get_output_headers(request), "WWW-Authenticate",
+                          "Bearer realm=\"carpool\"");
+    answer_text(request, objection->status, objection->text);
+}
 
-        if (strcmp(path, pages[i].path) != 0)
-            continue;
-        body = evbuffer_new();
-        pages[i].write(admin->overview, body);
-        answer(request, HTTP_OK, pages[i].type, body);
-        evbuffer_free(body);
+static void
+answer_page(const struct admin *admin, struct evhttp_request *request, const struct page *page)
+{
+    struct evbuffer *body = evbuffer_new();
+
+    page->write(admin->overview, body);
+    answer(request, HTTP_OK, page->type, body);
+    evbuffer_free(body);
+}
+
+static void
+answer_close(const struct admin *admin, struct evhttp_request *request)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    struct objection objection = admin_guard_change(admin->overview, &admin->place, request);
+    struct evbuffer *body;
+
+    if (objection.status != 0) {
+        answer_objection(request, &objection);
         return;
     }
+    body = evbuffer_new();
+    if (connections_close(admin->overview, query, body))
+        answer(request, HTTP_OK, "application/json", body);
+    else
+        answer(request, HTTP_BADREQUEST, "text/plain; charset=utf-8", body);
+    evbuffer_free(body);
+}
+
+/* Is it a method that the path takes? Otherwise that is the answer. */
+static bool
+takes_method(struct evhttp_request *request, unsigned methods, const char *allow,
+             const char *text)
+{
+    if ((evhttp_request_get_command(request) & methods) != 0)
+        return true;
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", allow);
+    answer_text(request, HTTP_BADMETHOD, text);
+    return false;
+}
+
+static void
+answer_path(const struct admin *admin, struct evhttp_request *request, const char *path)
+{
+    if (strcmp(path, "/connections/close") == 0) {
+        if (takes_method(request, EVHTTP_REQ_POST, "POST", "Only POST works here.\n"))
+            answer_close(admin, request);
+        return;
+    }
+    if (!takes_method(request, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, "GET, HEAD",
+                      "Only GET and HEAD work here.\n"))
+        return;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+        if (strcmp(path, pages[i].path) == 0) {
+            answer_page(admin, request, &pages[i]);
+            return;
+        }
     if (strcmp(path, "/healthz") == 0)
         answer_health(admin, request);
     else
@@ -130,18 +147,12 @@ static void
 on_request(struct evhttp_request *request, void *arg)
 {
     const struct admin *admin = arg;
-    enum evhttp_cmd_type method = evhttp_request_get_command(request);
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    struct objection objection = admin_guard_ask(admin->overview, &admin->place, request);
 
-    if (is_own_connection(admin, request))
-        answer_text(request, 403, "Nobody is led here through the proxy.\n");
-    else if (!is_asked_by_own_name(admin, request))
-        answer_text(request, 403,
-                    "Ask by address, as localhost, or by a name in the setting admin.hosts.\n");
-    else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-        answer_text(request, HTTP_BADMETHOD, "Only GET and HEAD work here.\n");
-    } else
+    if (objection.status != 0)
+        answer_objection(request, &objection);
+    else
         answer_path(admin, request, path == NULL || *path == '\0' ? "/" : path);
 }
 
@@ -175,6 +186,7 @@ admin_new(struct event_base *base, int fd, const struct overview *overview)
     struct evhttp_bound_socket *bound;
 
     admin->overview = overview;
+    admin->place = admin_place_of(fd);
     admin->http = evhttp_new(base);
     if (admin->http == NULL)
         abort(); /* only for want of memory */

@@ -7,8 +7,8 @@
 #include "proxy/overview.h"
 
 /*
- * The pages for operators, on an address of their own: /, /healthz, /metrics, /connections.
- * They only show; nothing is changed through them. Main thread.
+ * The pages for operators, on an address of their own: /, /healthz, /metrics, /connections,
+ * which only show; and POST /connections/close. admin_guard.h says who may ask. Main thread.
  */
 struct admin;
 

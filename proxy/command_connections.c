@@ -1,16 +1,19 @@
 /*
- * carpool connections: the admin's /connections as a table.
+ * carpool connections: the admin's /connections as a table, and what closes parked ones.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <jansson.h>
 
 #include "proxy/commands.h"
-#include "proxy/http_get.h"
+#include "proxy/http_ask.h"
 #include "proxy/units.h"
 
 #define ANSWER_AT_MOST (64u << 20)
+/* Of hosts and ports in a query, none of which means anything there. */
+#define HOST_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]"
 
 /* Names of hosts come from clients; nothing of theirs may reach the terminal's own language. */
 static void
@@ -75,31 +78,101 @@ print_table(struct slice body, const char *url)
     return result == 0 ? 0 : 1;
 }
 
-int
-command_connections(const struct config *config)
+/* What the admin said of a request that it did not answer with 200, in one line. */
+static int
+refused(const char *url, const struct http_got *got)
+{
+    char why[256];
+    size_t size = got->body.size < sizeof(why) ? got->body.size : sizeof(why) - 1;
+
+    memcpy(why, got->body.data, size);
+    why[size] = '\0';
+    why[strcspn(why, "\r\n")] = '\0';
+    fprintf(stderr, "carpool: %s: answered with status %u: %s\n", url, got->status, why);
+    return 1;
+}
+
+static int
+print_closed(struct slice body, const char *url)
+{
+    json_t *answer = json_loadb(body.data, body.size, 0, NULL);
+    json_int_t count = 0;
+    int result = json_unpack(answer, "{s:I}", "closed", &count);
+
+    if (result == 0)
+        printf("closed %" PRId64 "\n", (int64_t)count);
+    else
+        fprintf(stderr, "carpool: %s: the answer is not a number of connections\n", url);
+    json_decref(answer);
+    return result == 0 ? 0 : 1;
+}
+
+/* With the token, if there is one; says what went wrong. */
+static enum err
+ask_admin(const struct config *config, const char *method, const char *url,
+          struct http_got *got)
+{
+    char fields[1024];
+    enum err err;
+
+    if (config->admin_token != NULL)
+        snprintf(fields, sizeof(fields), "Authorization: Bearer %s\r\n", config->admin_token);
+    else
+        snprintf(fields, sizeof(fields), "X-Requested-With: carpool\r\n");
+    err = http_ask(method, url, fields, ANSWER_AT_MOST, got);
+    explicit_bzero(fields, sizeof(fields));
+    if (err != ERR_OK)
+        fprintf(stderr, "carpool: %s: %s\n", url, err_text(err));
+    return err;
+}
+
+static int
+list(const struct config *config)
 {
     char url[128];
     struct http_got got;
-    enum err err;
     int result;
 
+    command_url(&config->admin, "/connections", url);
+    if (ask_admin(config, "GET", url, &got) != ERR_OK)
+        return 1;
+    result = got.status == 200 ? print_table(got.body, url) : refused(url, &got);
+    buf_reset(&got.bytes);
+    return result;
+}
+
+static int
+close_parked(const struct config *config, const char *host)
+{
+    char base[128];
+    char url[1024];
+    struct http_got got;
+    int result;
+
+    /* It becomes part of a request. */
+    if (strspn(host, HOST_BYTES) != strlen(host) || strlen(host) > 512) {
+        fprintf(stderr, "carpool: --close: this is no host; expected NAME, NAME:PORT or all\n");
+        return 2;
+    }
+    command_url(&config->admin, "/connections/close?", base);
+    if (strcmp(host, "all") == 0)
+        snprintf(url, sizeof(url), "%sall=true", base);
+    else
+        snprintf(url, sizeof(url), "%shost=%s", base, host);
+    if (ask_admin(config, "POST", url, &got) != ERR_OK)
+        return 1;
+    result = got.status == 200 ? print_closed(got.body, url) : refused(url, &got);
+    buf_reset(&got.bytes);
+    return result;
+}
+
+int
+command_connections(const struct config *config, const char *to_close)
+{
     if (!config->has_admin || address_port(&config->admin) == 0) {
         fputs("carpool: the admin address is not known; expected --admin ADDR:PORT\n", stderr);
         return 1;
     }
-    command_url(&config->admin, "/connections", url);
     command_bound_time();
-    err = http_get(url, ANSWER_AT_MOST, &got);
-    if (err != ERR_OK) {
-        fprintf(stderr, "carpool: %s: %s\n", url, err_text(err));
-        return 1;
-    }
-    if (got.status == 200)
-        result = print_table(got.body, url);
-    else {
-        fprintf(stderr, "carpool: %s: answered with status %u\n", url, got.status);
-        result = 1;
-    }
-    buf_reset(&got.bytes);
-    return result;
+    return to_close != NULL ? close_parked(config, to_close) : list(config);
 }

@@ -12,8 +12,11 @@
 /* Is the proxy well? url NULL: /healthz of the first listener. */
 int command_health(const struct config *config, const char *url);
 
-/* The table of upstream connections, from the admin address. */
-int command_connections(const struct config *config);
+/*
+ * The table of upstream connections, from the admin address; or (to_close not NULL) closes
+ * those that are parked of a host, "NAME" or "NAME:PORT", or "all", and says how many.
+ */
+int command_connections(const struct config *config, const char *to_close);
 
 /* Shared by the two. */
 

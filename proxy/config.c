@@ -26,6 +26,9 @@ config_free(struct config *config)
             free(*(char **)member(config, setting_at(i)));
         free(config->given_at[i]);
     }
+    if (config->admin_token != NULL)
+        explicit_bzero(config->admin_token, strlen(config->admin_token));
+    free(config->admin_token);
     free(config->listeners);
     rules_free(config->rules);
     free(config);
@@ -189,6 +192,8 @@ config_fill(struct config *config, const struct config_sources *sources,
         err = check_together(config, complaint);
     if (err == ERR_OK)
         err = make_rules(config, complaint);
+    if (err == ERR_OK)
+        err = config_read_token(config, complaint);
     if (err == ERR_OK)
         err = config_check_exposure(config, config, complaint);
     return err;

@@ -38,6 +38,7 @@ struct config {
     size_t listener_count;
     bool has_admin;
     struct address admin; /* admin.listen */
+    char *admin_token;    /* what admin.token_file holds; NULL: none. Never shown */
     struct rules *rules;  /* all of access, in one list */
 
     /* where each setting was given, such as "carpool.conf:12"; NULL: it is the preset */

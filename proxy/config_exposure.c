@@ -14,22 +14,24 @@ says_who(const struct config *config)
            !slice_equal(slice_of(config->access_clients), slice_of(clients->preset));
 }
 
-/* Every address that is listened on comes here, whatever it is for. */
+/*
+ * Every address that is listened on comes here, whatever it is for. guard: what would say who
+ * may use it; NULL: something does.
+ */
 static enum err
-check_address(const struct config *bound, enum setting_index given, bool is_guarded,
+check_address(const struct config *bound, enum setting_index given, const char *guard,
               const struct address *address, struct complaint *complaint)
 {
     const char *given_at = bound->given_at[given];
     const struct setting *setting = setting_at(given);
     char text[ADDRESS_TEXT_SIZE];
 
-    if (is_guarded || address_kind(address) != ADDRESS_PUBLIC)
+    if (guard == NULL || address_kind(address) != ADDRESS_PUBLIC)
         return ERR_OK;
     complain(complaint,
-             "%s: %s.%s: %s is a public address, and nothing says who may use it; expected "
-             "access.clients or access.rules to say who, such as access.clients = all",
+             "%s: %s.%s: %s is a public address, and nothing says who may use it; expected %s",
              given_at != NULL ? given_at : "preset", setting->section, setting->key,
-             address_format(address, text));
+             address_format(address, text), guard);
     return ERR_SYNTAX;
 }
 
@@ -37,11 +39,17 @@ enum err
 config_check_exposure(const struct config *config, const struct config *bound,
                       struct complaint *complaint)
 {
-    bool is_guarded = says_who(config);
+    const char *guard = says_who(config) ? NULL
+                                         : "access.clients or access.rules to say who, such as "
+                                           "access.clients = all";
     enum err err = ERR_OK;
 
     for (size_t i = 0; i < bound->listener_count && err == ERR_OK; i++)
-        err = check_address(bound, SETTING_proxy_listen, is_guarded, &bound->listeners[i],
-                            complaint);
+        err =
+            check_address(bound, SETTING_proxy_listen, guard, &bound->listeners[i], complaint);
+    /* Rules are about the proxy; the admin has its token. */
+    guard = config->admin_token != NULL ? NULL : "admin.token_file, which is asked for then";
+    if (err == ERR_OK && bound->has_admin)
+        err = check_address(bound, SETTING_admin_listen, guard, &bound->admin, complaint);
     return err;
 }

@@ -29,4 +29,7 @@ const char *config_file_of_environment(const char *const *environment);
 enum err config_understand(struct config *config, const struct setting *setting,
                            struct slice *bad);
 
+/* Reads the file of admin.token_file, if there is to be one. ERR_SYNTAX with a complaint. */
+enum err config_read_token(struct config *config, struct complaint *complaint);
+
 #endif

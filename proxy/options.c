@@ -22,6 +22,7 @@ enum option_id {
     OPTION_WORKERS,
     OPTION_SET,
     OPTION_URL,
+    OPTION_CLOSE,
     OPTION_CHECK_CONFIG,
     OPTION_PRINT_CONFIG,
     OPTION_EXPLAIN,
@@ -48,6 +49,8 @@ static const struct option rows[] = {
     {"--workers", "N", RUN, OPTION_WORKERS, "threads; 0: one per usable core"},
     {"--set", "SECTION.KEY=VALUE", ALL, OPTION_SET, "any setting; may be repeated"},
     {"--url", "URL", HEALTH, OPTION_URL, "ask this instead of the first listener"},
+    {"--close", "HOST[:PORT]|all", CONNECTIONS, OPTION_CLOSE,
+     "close those that are parked instead"},
     {"--check-config", NULL, RUN, OPTION_CHECK_CONFIG,
      "only say whether the settings are good"},
     {"--print-config", NULL, RUN, OPTION_PRINT_CONFIG,
@@ -157,6 +160,9 @@ take_option(struct options *options, enum option_id id, const char *value,
         return add_set(options, value, complaint);
     case OPTION_URL:
         options->url = value;
+        break;
+    case OPTION_CLOSE:
+        options->close = value;
         break;
     case OPTION_CHECK_CONFIG:
         options->action = ACTION_CHECK_CONFIG;

@@ -24,8 +24,9 @@ enum action {
 
 struct options {
     enum action action;
-    const char *file; /* --config */
-    const char *url;  /* health --url */
+    const char *file;  /* --config */
+    const char *url;   /* health --url */
+    const char *close; /* connections --close */
     struct explain explain;
     struct assignment assignments[OPTIONS_AT_MOST];
     size_t assignment_count;

@@ -46,4 +46,11 @@ void status_page_write(const struct overview *overview, struct evbuffer *to);
 /* Every upstream connection as a JSON array, appended. */
 void connections_write(const struct overview *overview, struct evbuffer *to);
 
+/*
+ * Closes the parked connections that a query chooses (host=NAME, host=NAME:PORT or all=true)
+ * and appends how many these were, in JSON. False, and what was expected, if it chooses
+ * nothing.
+ */
+bool connections_close(const struct overview *overview, const char *query, struct evbuffer *to);
+
 #endif

@@ -78,11 +78,26 @@ claim "a head without end is refused" answers 400 -H "X: $(head -c 60000 /dev/ze
 claim "a strange Host is refused (DNS rebinding)" admin_by_name_is 403 evil.example
 claim "so is one with a port" admin_by_name_is 403 evil.example:3129
 claim "so is one that begins well" admin_by_name_is 403 127.0.0.1.evil.example
+claim "so is one that is much like localhost" admin_by_name_is 403 localhost.
+claim "so is one that ends well" admin_by_name_is 403 evil-metrics.internal
+claim "so is an address in disguise" admin_by_name_is 403 0x7f000001
+claim "so is an empty one" admin_by_name_is 403 ''
+claim "so is a strange name in an absolute target" answers 403 --request-target http://evil.example/healthz \
+  "$admin/healthz"
+claim "a request without Host comes from no browser" answers 200 --http1.0 -H 'Host:' "$admin/healthz"
+claim "an IPv4 address is fine" admin_by_name_is 200 192.0.2.1
+claim "the second name of admin.hosts is fine" admin_by_name_is 200 carpool
 claim "localhost is fine" admin_by_name_is 200 localhost:3129
 claim "an IPv6 address is fine" admin_by_name_is 200 '[::1]:3129'
 claim "a name of admin.hosts is fine" admin_by_name_is 200 METRICS.internal:3129
 claim "nobody is led to the admin through the proxy" equal \
   "$(via -o /dev/null -w '%{http_code}' "$admin/")" 403
+claim "nor by a tunnel" equal \
+  "$(via -p -o /dev/null -w '%{http_connect}' "$admin/" 2>/dev/null)" 403
+claim "the proxy port has no admin pages" equal \
+  "$(curl -s --noproxy '*' -o /dev/null -w '%{http_code}' "$proxy/metrics")" 404
+claim "nor does it close connections" equal \
+  "$(curl -s --noproxy '*' -X POST -o /dev/null -w '%{http_code}' "$proxy/connections/close?all=true")" 404
 
 via -o /dev/null "$origin/echo/one" && via -o /dev/null "$origin/echo/two" || give_up "no answers"
 claim "/connections shows the parked connection" wait_until 5 json_is

@@ -87,17 +87,18 @@ teardown(void **state)
     return 0;
 }
 
-/* Parks one end of a socketpair; returns the other. */
+/* Parks one end of a socketpair under a key; returns the other. */
 static int
-park(struct yard *yard)
+park_at(struct yard *yard, const char *host, uint16_t port)
 {
     struct taker taker = {0};
-    struct pool_key key = rig_key("a.test");
+    struct pool_key key;
     struct address local;
     struct address remote;
     struct upstream *upstream;
     int ends[2];
 
+    assert_int_equal(pool_key_init(&key, slice_of(host), port), ERR_OK);
     taker.waiter.want = SHELF_SLOT;
     assert_int_equal(shelf_take(yard->pool->shelf, &key, &taker.waiter, &taker.got),
                      SHELF_GOT_SLOT);
@@ -115,6 +116,12 @@ park(struct yard *yard)
     upstream->used_us = upstream->opened_us;
     shelf_give(yard->pool->shelf, upstream);
     return ends[1];
+}
+
+static int
+park(struct yard *yard)
+{
+    return park_at(yard, "a.test", 80);
 }
 
 static void
@@ -258,6 +265,48 @@ clearing_closes_all_that_is_parked(void **state)
     close(second);
 }
 
+static void
+closing_a_host_leaves_others_alone(void **state)
+{
+    struct yard *yard = *state;
+    int peers[] = {park_at(yard, "a.test", 80), park_at(yard, "a.test", 81),
+                   park_at(yard, "b.test", 80), park_at(yard, "a.test", 80)};
+
+    assert_int_equal(pool_close_parked(yard->pool, "c.test", 0), 0);
+    sweep_leaves(yard, 4);
+    assert_int_equal(pool_close_parked(yard->pool, "a.test", 80), 2);
+    sweep_leaves(yard, 2);
+    assert_int_equal(pool_close_parked(yard->pool, "a.test", 0), 1);
+    sweep_leaves(yard, 1);
+    assert_int_equal(pool_close_parked(yard->pool, NULL, 0), 1);
+    sweep_leaves(yard, 0);
+    for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+        close(peers[i]);
+}
+
+static void
+closing_a_host_leaves_what_is_in_use(void **state)
+{
+    struct yard *yard = *state;
+    struct taker taker = {.waiter = {.want = SHELF_SLOT, .on_granted = rig_on_granted}};
+    struct pool_key key = rig_key("a.test");
+    struct taker holder = {.waiter = {.want = SHELF_ANY, .on_granted = rig_on_granted}};
+    int peer = park(yard);
+
+    yard->settings.max_per_host = 1;
+    pool_configure(yard->pool, &yard->settings);
+    take(yard, &holder);
+    assert_int_equal(shelf_take(yard->pool->shelf, &key, &taker.waiter, &taker.got),
+                     SHELF_GOT_QUEUE);
+    /* It is in use, so it is none of those that are closed. */
+    assert_int_equal(pool_close_parked(yard->pool, "a.test", 0), 0);
+    assert_int_equal(taker.grants, 0);
+    pool_discard(yard->pool, holder.got.stream);
+    assert_int_equal(taker.grants, 1);
+    shelf_release(yard->pool->shelf, taker.waiter.gift.slot);
+    close(peer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -273,6 +322,8 @@ main(void)
         TEST(connection_taken_meanwhile_is_its_takers),
         TEST(old_connection_is_closed_however_much_used),
         TEST(clearing_closes_all_that_is_parked),
+        TEST(closing_a_host_leaves_others_alone),
+        TEST(closing_a_host_leaves_what_is_in_use),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

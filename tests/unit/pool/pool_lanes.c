@@ -258,7 +258,8 @@ watch_over(struct crossing *crossing, unsigned ms)
     struct timespec moment = {0, 20000000};
     uint64_t end_ms = clock_now_ms() + ms;
 
-    /* As the main thread does: sweeps, looks at the table, clears now and then. */
+    /* As the main thread does: sweeps, looks at the table, clears or closes a host now and
+     * then. */
     for (unsigned i = 0; clock_now_ms() < end_ms; i++) {
         unsigned rows = 0;
 
@@ -266,6 +267,8 @@ watch_over(struct crossing *crossing, unsigned ms)
         pool_each_connection(crossing->pool, 1000, count_row, &rows);
         if (i % 10 == 9)
             pool_clear(crossing->pool);
+        if (i % 10 == 4)
+            pool_close_parked(crossing->pool, "127.0.0.1", crossing->ports[i % ORIGINS]);
         nanosleep(&moment, NULL);
     }
     atomic_store(&crossing->is_over, true);

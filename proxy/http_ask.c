@@ -1,7 +1,8 @@
 /*
- * One GET over one connection, for carpool's own commands: they run in a process of their own.
+ * One request over one connection, for carpool's own commands: they run in a process of their
+ * own.
  */
-#include "proxy/http_get.h"
+#include "proxy/http_ask.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -78,7 +79,7 @@ connect_to(const struct url *url, int *fd)
 }
 
 static enum err
-send_request(int fd, const struct url *url)
+send_request(int fd, const char *method, const struct url *url, const char *fields)
 {
     struct buf request;
     struct slice bytes;
@@ -86,8 +87,8 @@ send_request(int fd, const struct url *url)
     enum err err;
 
     buf_init(&request, 4096);
-    err = buf_printf(&request, "GET %.*s HTTP/1.0\r\nHost: %.*s\r\n\r\n", SLICE_ARGS(url->path),
-                     SLICE_ARGS(url->authority));
+    err = buf_printf(&request, "%s %.*s HTTP/1.0\r\nHost: %.*s\r\n%s\r\n", method,
+                     SLICE_ARGS(url->path), SLICE_ARGS(url->authority), fields);
     bytes = buf_bytes(&request);
     /* Fits into an empty socket buffer, so a blocking send takes all of it. */
     if (err == ERR_OK) {
@@ -140,7 +141,8 @@ split_answer(struct http_got *got)
 }
 
 enum err
-http_get(const char *url, size_t at_most, struct http_got *got)
+http_ask(const char *method, const char *url, const char *fields, size_t at_most,
+         struct http_got *got)
 {
     struct http_got made = {.status = 0};
     struct url parts;
@@ -152,7 +154,7 @@ http_get(const char *url, size_t at_most, struct http_got *got)
     if (err == ERR_OK)
         err = connect_to(&parts, &fd);
     if (err == ERR_OK)
-        err = send_request(fd, &parts);
+        err = send_request(fd, method, &parts, fields);
     if (err == ERR_OK)
         err = read_answer(fd, &made.bytes);
     if (err == ERR_OK)

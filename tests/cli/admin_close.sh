@@ -1,0 +1,200 @@
+#!/bin/bash
+# What an operator may change through the admin, and who else may not.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+need curl nginx openssl
+
+# answers STATUS ARGUMENT…: what curl gets; its body is in $work/body, its head in $work/head.
+answers() {
+  local status
+  status=$(curl -sg --noproxy '*' --max-time 10 -o "$work/body" -D "$work/head" -w '%{http_code}' "${@:2}")
+  cat "$work/head" "$work/body"
+  equal "$status" "$1"
+}
+
+# closed QUERY COUNT [ARGUMENT…]
+closed() {
+  answers 200 -X POST -H 'X-Requested-With: test' "${@:3}" "$admin/connections/close?$1" &&
+    equal "$(<"$work/body")" "{\"closed\":$2}"
+}
+
+bad_query() {
+  answers 400 -X POST -H 'X-Requested-With: test' "$admin/connections/close$1" &&
+    equal "$(metric upstream_connections_parked)" 2
+}
+
+head_has() {
+  grep -i "^$1" "$work/head"
+}
+
+parked_are() {
+  equal "$(metric upstream_connections_parked)" "$1"
+}
+
+park() {
+  local host
+  for host; do
+    via -f -o /dev/null "http://$host:$origin_port/echo/one" || return
+  done
+}
+
+says() {
+  local said status code=$1 text=$2
+  said=$("$CARPOOL" connections --admin "${admin#http://}" "${@:3}" 2>&1)
+  status=$?
+  equal "$said" "$text" && equal "$status" "$code"
+}
+
+nowhere_to_be_seen() {
+  ! grep -rF "$(<"$work/token")" "$work/carpool.log" "$access_log" "$work/printed" "$work/pages" "$work/cmdline"
+}
+
+end() {
+  kill -TERM "$carpool_pid"
+  wait "$carpool_pid"
+}
+
+# --- on loopback, without a token
+
+origin_start 127.0.0.2
+carpool_start
+close=$admin/connections/close
+park 127.0.0.1 127.0.0.2 || give_up "no answers"
+parked_are 2 || give_up "nothing is parked"
+
+claim "GET closes nothing" answers 405 "$close?all=true"
+claim "it says what would" head_has 'allow: POST'
+claim "nor does HEAD" answers 405 -I "$close?all=true"
+claim "a form of a browser cannot close" answers 403 -d '' "$close?all=true"
+claim "nor can another site that sends the field" answers 403 -X POST -H 'X-Requested-With: x' \
+  -H 'Origin: http://evil.example' "$close?all=true"
+claim "nor a page without origin" answers 403 -X POST -H 'X-Requested-With: x' -H 'Origin: null' "$close?all=true"
+claim "nor one of another port" answers 403 -X POST -H 'X-Requested-With: x' \
+  -H 'Origin: http://127.0.0.1:1' "$close?all=true"
+claim "nor one under https" answers 403 -X POST -H 'X-Requested-With: x' \
+  -H "Origin: https://${admin#http://}" "$close?all=true"
+claim "nor what the browser calls cross-site" answers 403 -X POST -H 'X-Requested-With: x' \
+  -H 'Sec-Fetch-Site: cross-site' "$close?all=true"
+claim "nor same-site, which other ports are" answers 403 -X POST -H 'X-Requested-With: x' \
+  -H 'Sec-Fetch-Site: same-site' "$close?all=true"
+claim "a browser's question (CORS) gets no permission" answers 405 -X OPTIONS \
+  -H 'Origin: http://evil.example' -H 'Access-Control-Request-Method: POST' "$close?all=true"
+claim "none is given in a field either" bash -c "! grep -i '^access-control' '$work/head'"
+claim "a strange Host is refused" answers 403 -X POST -H 'X-Requested-With: x' -H 'Host: evil.example' "$close?all=true"
+claim "through the proxy nobody closes" equal "$(via -X POST -H 'X-Requested-With: x' \
+  -o /dev/null -w '%{http_code}' "$close?all=true")" 403
+claim "all are still parked" parked_are 2
+
+for query in '' '?' '?all' '?all=false' '?host=' '?host=a&all=true' '?host=a&host=b' '?hosts=a' '?host=a%2Fb' \
+  '?host=user@a' '?host=a:0' '?host=a:99999' '?host=a%20b' '?host=[::1' '?host=0x7f.1' '?host=a%00'; do
+  claim "the query \"$query\" chooses nothing" bad_query "$query"
+done
+
+claim "a host that has none closes none" closed host=nowhere.test 0
+claim "an IPv6 host may have brackets" closed 'host=[::1]' 0
+claim "or none" closed host=::1 0
+claim "another port closes none" closed host=127.0.0.1:1 0
+claim "a host's are closed" closed host=127.0.0.1 1
+claim "and only these" parked_are 1
+claim "a host's port is closed" closed "host=127.0.0.2:$origin_port" 1
+claim "the log says what was closed" grep -q \
+  " info connections closed by the admin host=127.0.0.2 port=$origin_port count=1" "$carpool_log"
+park 127.0.0.1 127.0.0.2
+claim "all are closed" closed all=true 2
+claim "its own page may close" closed all=true 0 -H "Origin: $admin" -H 'Sec-Fetch-Site: same-origin'
+park 127.0.0.1 127.0.0.2
+claim "a request after that dials" equal "$(via "http://127.0.0.1:$origin_port/echo/one" -o /dev/null -w '%{http_code}')" 200
+claim "carpool connections --close closes a host's" says 0 "closed 1" --close 127.0.0.1
+claim "and all" says 0 "closed 1" --close all
+claim "what is no host is refused there" says 2 \
+  "carpool: --close: this is no host; expected NAME, NAME:PORT or all" --close 'a&all=true'
+claim "and what carpool refuses is told" says 1 \
+  "carpool: $close?host=a:0: answered with status 400: Say host=NAME, host=NAME:PORT or all=true." --close a:0
+end
+
+# --- with a token
+
+(umask 077 && head -c 24 /dev/urandom | base64 >"$work/token")
+with_token() {
+  answers "$1" -X POST -H "Authorization: $2" "$close?all=true"
+}
+
+carpool_start --set "admin.token_file=$work/token" --set log.level=debug
+close=$admin/connections/close
+claim "without the token nobody closes" answers 401 -X POST -H 'X-Requested-With: x' "$close?all=true"
+claim "it says what is missing" head_has 'www-authenticate: Bearer realm="carpool"'
+claim "nor with another one" with_token 401 "Bearer $(head -c 24 /dev/urandom | base64)"
+claim "nor with its beginning" with_token 401 "Bearer $(head -c 20 "$work/token")"
+claim "nor with more" with_token 401 "Bearer $(<"$work/token")x"
+claim "nor in another scheme" with_token 401 "Basic $(<"$work/token")"
+claim "nor with none" with_token 401 "Bearer "
+claim "with it all is fine" with_token 200 "Bearer $(<"$work/token")"
+claim "but not for another site" answers 403 -X POST -H "Authorization: Bearer $(<"$work/token")" \
+  -H 'Origin: http://evil.example' "$close?all=true"
+claim "pages need none" answers 200 "$admin/metrics"
+claim "carpool connections --close sends it" says 0 "closed 0" --set "admin.token_file=$work/token" --close all
+"$CARPOOL" --print-config --set "admin.token_file=$work/token" >"$work/printed"
+curl -s --noproxy '*' "$admin/" "$admin/metrics" "$admin/connections" >"$work/pages"
+tr '\0' ' ' <"/proc/$carpool_pid/cmdline" >"$work/cmdline"
+claim "it is shown nowhere" nowhere_to_be_seen
+end
+
+carpool_start --admin 0.0.0.0:0
+admin=http://127.0.0.1:${admin##*:}
+close=$admin/connections/close
+claim "where others could ask, nothing is closed without a token" answers 403 -X POST \
+  -H 'X-Requested-With: x' "$close?all=true"
+claim "it says how" grep -q 'set admin.token_file' "$work/body"
+end
+
+# --- the file
+
+refused() {
+  local said status
+  said=$("$CARPOOL" --check-config --set "admin.token_file=$work/$1" 2>&1)
+  status=$?
+  equal "$said" "carpool: --set: admin.token_file: $work/$1: $2; expected a secret in a file of mode 0600" &&
+    equal "$status" 2
+}
+
+odd='it is not one line of 16 to 512 visible characters'
+(
+  umask 077
+  echo short >"$work/short"
+  printf 'two lines are not\na token of one\n' >"$work/lines"
+  head -c 600 /dev/zero | tr '\0' x >"$work/long"
+  printf 'a zero byte is in it\0' >"$work/zero"
+  : >"$work/empty"
+  mkfifo "$work/fifo"
+)
+cp "$work/token" "$work/open" && chmod 644 "$work/open"
+claim "a file for all to read is refused" refused open "everybody may read or write it"
+claim "one that is missing is refused" refused missing "there is no such thing"
+claim "a pipe is refused" refused fifo "this is no plain file"
+for file in short lines long zero empty; do
+  claim "a file that is $file is refused" refused "$file" "$odd"
+done
+
+# --- public addresses, in a network of our own
+
+public_admin() {
+  unshare -rn bash -c '
+    ip link set lo up && ip addr add 203.0.113.5/32 dev lo || exit
+    "$0" --listen 127.0.0.1:1 --admin 203.0.113.5:1 --set "admin.token_file=$1" 2>"$2" & pid=$!
+    for i in $(seq 200); do "$0" health --listen 127.0.0.1:1 && break; sleep 0.05; done
+    curl -s --noproxy "*" -o /dev/null -w "bare %{http_code}\n" http://203.0.113.5:1/metrics
+    curl -s --noproxy "*" -o /dev/null -w "token %{http_code}\n" -H "Authorization: Bearer $(cat "$1")" \
+      http://203.0.113.5:1/metrics
+    kill $pid; wait $pid' "$CARPOOL" "$work/token" "$work/public.log" >"$work/public"
+}
+claim "an admin on a public address needs a token" equal \
+  "$("$CARPOOL" --check-config --admin 203.0.113.5:1 2>&1)" \
+  "carpool: --admin: admin.listen: 203.0.113.5:1 is a public address, and nothing says who may use it; expected admin.token_file, which is asked for then"
+if unshare -rn true 2>/dev/null; then
+  public_admin
+  claim "which it then asks for" grep -qx 'bare 401' "$work/public"
+  claim "and takes" grep -qx 'token 200' "$work/public"
+else
+  echo "# skipped: no network of our own can be made here (unshare -rn)"
+fi
+done_testing
