@@ -11,7 +11,10 @@
 #include "proxy/http/proxy_status.h"
 
 #define ANSWER_HEAD_SIZE 2048
+#define ANSWER_FIELDS_SIZE (PROXY_STATUS_SIZE + 32)
 #define ANSWER_BODY_SIZE 4096
+/* For the client to try again in, in seconds, where nobody knows how long it will take. */
+#define ANSWER_RETRY_AFTER 1u
 
 static const char *
 status_phrase(unsigned status)
@@ -27,6 +30,7 @@ status_phrase(unsigned status)
         {408, "Request Timeout"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
+        {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
@@ -100,6 +104,23 @@ answer_send_page(struct exchange *exchange, unsigned status, const char *type,
     client_write(exchange->client, parts, is_head || body.size == 0 ? 1 : 2);
 }
 
+/* Proxy-Status, and when it is worth trying again (RFC 9110 §10.2.3) where there are too many.
+ */
+static void
+write_fields(const struct exchange *exchange, enum reason reason, const char *detail,
+             char to[ANSWER_FIELDS_SIZE])
+{
+    unsigned status = reason_status(reason);
+    unsigned wait = exchange->retry_after > 0 ? exchange->retry_after : ANSWER_RETRY_AFTER;
+    size_t used;
+
+    proxy_status_write(hop_public_name(exchange), reason_error_of(reason, exchange->lease_err),
+                       detail != NULL ? detail : reason_text(reason), to);
+    used = strlen(to);
+    if (status == 429 || status == 503)
+        snprintf(to + used, ANSWER_FIELDS_SIZE - used, "Retry-After: %u\r\n", wait);
+}
+
 /* Is every byte of the request read, so that the next one can be told from its body? */
 static bool
 is_request_read(const struct exchange *exchange)
@@ -113,16 +134,12 @@ answer_send_error(struct exchange *exchange, enum reason reason, const char *det
     unsigned status = reason_status(reason);
     char body[ANSWER_BODY_SIZE];
     char safe[2 * ANSWER_DETAIL_SIZE];
-    char proxy_status[PROXY_STATUS_SIZE];
-    char fields[PROXY_STATUS_SIZE + 32];
+    char fields[ANSWER_FIELDS_SIZE];
     int size;
 
     if (!is_request_read(exchange))
         exchange->keeps_client = false;
-    proxy_status_write(hop_public_name(exchange), reason_error_of(reason, exchange->lease_err),
-                       detail != NULL ? detail : reason_text(reason), proxy_status);
-    snprintf(fields, sizeof(fields), "%s%s", proxy_status,
-             status == 503 ? "Retry-After: 1\r\n" : "");
+    write_fields(exchange, reason, detail, fields);
     if (detail == NULL)
         detail = "";
     if (wants_html(exchange))

@@ -17,12 +17,13 @@
 #include "base/mem.h"
 #include "base/stream.h"
 #include "proxy/client_inside.h"
+#include "proxy/client_pace.h"
 #include "proxy/exchange.h"
 
 /* What a client may send ahead: a whole head, and a bit more to see that one is too large. */
 #define CLIENT_INPUT_MORE ((size_t)4 * 1024)
-/* While draining, a client that is connected but silent gets this long to send its request. */
-#define CLIENT_DRAIN_GRACE_MS 1000
+/* Who is to have one answer and no more, and is silent, gets this long to send its request. */
+#define CLIENT_GRACE_MS 1000
 
 static void
 client_bury(struct grave *grave)
@@ -38,6 +39,7 @@ client_free(struct client *client)
     assert(client->exchange == NULL);
     pin_end_all(client);
     client_count_queue(client);
+    client_limits_close(client);
     TAILQ_REMOVE(&worker->clients, client, link);
     stat_sub(&worker->stats.proxy[PROXY_STAT_CLIENTS], 1);
     atomic_fetch_sub_explicit(worker->all_clients, 1, memory_order_relaxed);
@@ -64,6 +66,16 @@ has_request(struct client *client)
     return evbuffer_get_length(input) > 0;
 }
 
+/* Is there room for another request and its answer? Both lines are asked, to wait in both. */
+static bool
+may_begin(struct client *client)
+{
+    size_t up = client_room(client, LIMIT_UP);
+    size_t down = client_room(client, LIMIT_DOWN);
+
+    return up > 0 && down > 0;
+}
+
 void
 client_wake(struct client *client)
 {
@@ -86,9 +98,21 @@ client_wake(struct client *client)
                 client_free(client);
             return;
         }
+        if (!may_begin(client))
+            return;
         client->exchange = exchange_new(client);
     }
     exchange_run(client->exchange);
+}
+
+/* Nobody wants it any more, but it came over the wire. */
+static void
+drop_input(struct client *client)
+{
+    struct evbuffer *input = bufferevent_get_input(client->bev);
+
+    client_charge(client, LIMIT_UP, evbuffer_get_length(input));
+    evbuffer_drain(input, SIZE_MAX);
 }
 
 static void
@@ -96,8 +120,9 @@ on_read(struct bufferevent *bev, void *arg)
 {
     struct client *client = arg;
 
+    (void)bev;
     if (client->is_closing) {
-        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+        drop_input(client);
         return;
     }
     client_wake(client);
@@ -215,9 +240,22 @@ client_set_deadline(struct client *client, unsigned within_ms)
         return;
     }
     now_ms = clock_now_ms();
-    client->deadline_ms = now_ms + within_ms;
+    client->deadline_ms = now_ms + within_ms + client_held_ms(client);
     if (client->timer_ms == 0 || client->timer_ms > client->deadline_ms)
         arm_timer(client, now_ms);
+}
+
+/* Learns who it is, and counts it for its address. */
+static bool
+may_stay(struct client *client, int fd, const struct sockaddr *from)
+{
+    if (address_from_sockaddr(from, &client->peer) != ERR_OK ||
+        address_of_local(fd, &client->local) != ERR_OK)
+        return false;
+    if (client_limits_open(client))
+        return true;
+    worker_count(client->worker, PROXY_STAT_CLIENTS_DROPPED, 1);
+    return false;
 }
 
 void
@@ -226,8 +264,8 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
     struct client *client = xcalloc(1, sizeof(*client));
     int on = 1;
 
-    if (address_from_sockaddr(from, &client->peer) != ERR_OK ||
-        address_of_local(fd, &client->local) != ERR_OK) {
+    client->worker = worker;
+    if (!may_stay(client, fd, from)) {
         close(fd);
         free(client);
         return;
@@ -237,7 +275,6 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
     client->bev = bufferevent_socket_new(worker->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (client->bev == NULL)
         abort(); /* only for want of memory */
-    client->worker = worker;
     TAILQ_INIT(&client->pins);
     client->fd = fd;
     client->is_loopback = address_kind(&client->peer) == ADDRESS_LOOPBACK;
@@ -250,8 +287,8 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
     bufferevent_setwatermark(client->bev, EV_READ, 0,
                              worker->epoch->config->http_max_head + CLIENT_INPUT_MORE);
     bufferevent_enable(client->bev, EV_READ);
-    client_set_deadline(client, worker->is_draining
-                                    ? CLIENT_DRAIN_GRACE_MS
+    client_set_deadline(client, worker->is_draining || client_limits_is_surplus(client)
+                                    ? CLIENT_GRACE_MS
                                     : worker->epoch->config->timeout_client_idle);
 }
 
@@ -279,7 +316,8 @@ client_close(struct client *client)
         return;
     }
     client_read_directly(client, false);
-    evbuffer_drain(bufferevent_get_input(client->bev), SIZE_MAX);
+    client_pace_end(client);
+    drop_input(client);
     if (client_is_full(client))
         client_set_deadline(client, client->worker->epoch->config->timeout_body_stall);
     else
@@ -303,8 +341,9 @@ client_drain(struct client *client)
 
     if (client->exchange != NULL || client->is_closing)
         return;
-    if (client->served == 0 || stream_pulse(&stream) == PULSE_NOISY)
-        client_set_deadline(client, CLIENT_DRAIN_GRACE_MS);
+    /* Input that no exchange has begun with waits for bandwidth. */
+    if (client->served == 0 || has_request(client) || stream_pulse(&stream) == PULSE_NOISY)
+        client_set_deadline(client, CLIENT_GRACE_MS);
     else
         client_close(client);
 }

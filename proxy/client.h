@@ -15,6 +15,7 @@
 #include "proxy/pin.h"
 #include "proxy/worker_own.h"
 
+struct client_limits;
 struct exchange;
 
 /*
@@ -34,7 +35,8 @@ struct client {
     int fd;
     struct address peer;
     struct address local;
-    struct exchange *exchange; /* NULL between requests */
+    struct exchange *exchange;    /* NULL between requests */
+    struct client_limits *limits; /* NULL: none; see proxy/client_limits.h */
     struct pin_list pins;
     unsigned pin_count;
     struct watch direct; /* open while reading directly */
@@ -53,7 +55,10 @@ struct client {
     bool is_lent_from_scratch;
 };
 
-/* Takes a just accepted, non-blocking socket over. */
+/*
+ * Takes a just accepted, non-blocking socket over; closes it at once where its address has far
+ * too many already.
+ */
 void client_open(struct worker *worker, int fd, const struct sockaddr *from);
 
 /*
@@ -98,7 +103,10 @@ bool client_is_reading(struct client *client);
 /* Tells the client that nothing more comes; what is queued must be flushed. */
 void client_finish(struct client *client);
 
-/* The exchange must show progress within this time; 0: no deadline. */
+/*
+ * The exchange must show progress within this time, not counting what we hold it back for
+ * (limit.bandwidth_*); 0: no deadline.
+ */
 void client_set_deadline(struct client *client, unsigned within_ms);
 
 /* The exchange is over and the connection stays: on to the next request. */

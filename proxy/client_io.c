@@ -9,6 +9,7 @@
 
 #include "base/stream.h"
 #include "proxy/client_inside.h"
+#include "proxy/client_pace.h"
 
 struct slice
 client_input(struct client *client, size_t most)
@@ -27,14 +28,16 @@ static enum err
 read_directly(struct client *client, struct slice *bytes)
 {
     struct stream stream = {client->fd};
+    size_t room;
     size_t got;
     enum err err;
 
-    if (!client->is_direct_ready)
+    room = client->is_direct_ready ? client_room(client, LIMIT_UP) : 0;
+    if (room == 0)
         return ERR_AGAIN;
     /* One read per event: whoever has more to read is woken again. */
     client->is_direct_ready = false;
-    err = stream_read(&stream, client->worker->scratch, WORKER_SCRATCH_SIZE, &got);
+    err = stream_read(&stream, client->worker->scratch, room, &got);
     if (err == ERR_CLOSED)
         client->has_ended = true;
     else if (err != ERR_OK && err != ERR_AGAIN)
@@ -47,25 +50,31 @@ read_directly(struct client *client, struct slice *bytes)
     return ERR_OK;
 }
 
-/* The first bytes of the input that lie in one piece. An evbuffer may begin with an empty one.
+/*
+ * The first bytes of the input that lie in one piece, as far as there is room for them. An
+ * evbuffer may begin with an empty one.
  */
-static struct slice
-first_extent(struct evbuffer *input)
+static enum err
+read_input(struct client *client, struct slice *bytes)
 {
+    struct evbuffer *input = bufferevent_get_input(client->bev);
     const char *first = (const char *)evbuffer_pullup(input, 1);
+    size_t size = evbuffer_get_contiguous_space(input);
+    size_t room = client_room(client, LIMIT_UP);
 
-    return (struct slice){first, evbuffer_get_contiguous_space(input)};
+    if (room == 0)
+        return ERR_AGAIN;
+    client->is_lent_from_scratch = false;
+    client->lent = (struct slice){first, size < room ? size : room};
+    *bytes = client->lent;
+    return ERR_OK;
 }
 
 enum err
 client_read(struct client *client, struct slice *bytes)
 {
-    if (evbuffer_get_length(bufferevent_get_input(client->bev)) > 0) {
-        client->is_lent_from_scratch = false;
-        client->lent = first_extent(bufferevent_get_input(client->bev));
-        *bytes = client->lent;
-        return ERR_OK;
-    }
+    if (evbuffer_get_length(bufferevent_get_input(client->bev)) > 0)
+        return read_input(client, bytes);
     if (client->is_gone)
         return ERR_RESET;
     if (client->has_ended)
@@ -80,6 +89,7 @@ client_consume(struct client *client, size_t size)
 
     assert(size <= client->lent.size);
     worker_count(client->worker, PROXY_STAT_FROM_CLIENTS, size);
+    client_charge(client, LIMIT_UP, size);
     if (!client->is_lent_from_scratch)
         evbuffer_drain(input, size);
     else if (size < client->lent.size)
@@ -118,7 +128,9 @@ void
 client_want_read(struct client *client, bool wants)
 {
     if (client->direct.is_open)
-        watch_want(&client->direct, wants && !client->has_ended ? WATCH_READ : 0);
+        watch_want(&client->direct,
+                   wants && !client->has_ended && !client_waits(client, LIMIT_UP) ? WATCH_READ
+                                                                                  : 0);
 }
 
 size_t
@@ -173,6 +185,7 @@ client_write(struct client *client, const struct iovec *parts, int count)
         return;
     for (int i = 0; i < count; i++)
         size += parts[i].iov_len;
+    client_charge(client, LIMIT_DOWN, size);
     /* What is queued goes first; the bufferevent's output cannot be written from outside. */
     if (!client_is_full(client))
         err = stream_write(&stream, parts, count, &sent);

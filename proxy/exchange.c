@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "proxy/access_line.h"
 #include "proxy/answer.h"
+#include "proxy/client_limits.h"
 
 /*
  * Pending bytes to an origin: a head, a body that is sent again, and what one read of a body
@@ -109,6 +110,7 @@ exchange_finish(struct exchange *exchange)
 
     exchange_drop_origin(exchange);
     stat_add(&exchange->worker->stats.reasons[exchange->reason], 1);
+    client_limits_end_tunnel(client);
     if (exchange->is_tunnel)
         stat_sub(&exchange->worker->stats.proxy[PROXY_STAT_TUNNELS], 1);
     access_line_write(exchange);

@@ -107,6 +107,7 @@ struct exchange {
     struct emit_framing framing;
     struct park_terms terms;
     unsigned status;      /* of the answer, whoever gave it */
+    unsigned retry_after; /* seconds, to be told in a refusal; 0: nobody knows */
     bool has_answer;      /* its head is on its way to the client */
     bool is_parkable;     /* the origin keeps the connection and nothing is in doubt */
     bool is_tunnel;       /* counted as an open one */
@@ -175,6 +176,13 @@ enum err exchange_may_reach(const void *arg, const struct address *address, bool
 /* What the rules are asked about this request; its key is made. The address is not known yet.
  */
 struct rules_question exchange_question(const struct exchange *exchange);
+
+/* Does it ask for a connection that becomes a tunnel? To be asked from ROUTE on. */
+static inline bool
+exchange_wants_tunnel(const struct exchange *exchange)
+{
+    return exchange->target.form == TARGET_AUTHORITY || exchange->wants_upgrade;
+}
 
 /* The rooms, each in its own file. */
 enum step room_head(struct exchange *exchange);

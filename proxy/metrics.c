@@ -157,6 +157,10 @@ metrics_write(const struct overview *overview, struct evbuffer *to)
     write_errors(to, sums.reasons);
     write_all(to, pool_metrics, POOL_STAT_COUNT, sums.pool);
     write_gauges(to, overview->pool);
+    write_one(to,
+              &(struct metric){"gauge", "limit_accounts",
+                               "Clients and users whose limits are kept in mind"},
+              limit_table_count(overview->limits));
     write_all(to, dns_metrics, DNS_STAT_COUNT, sums.dns);
     write_one(to,
               &(struct metric){"counter", "access_log_lost_total",

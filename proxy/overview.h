@@ -22,6 +22,7 @@ struct overview {
     struct worker **workers;
     size_t worker_count;
     struct access_log *access_log;
+    struct limit_table *limits;
     const struct config *config; /* the one now in force */
     uint64_t started_ms;         /* by clock_now_ms() */
     bool is_draining;

@@ -20,6 +20,9 @@
 #include "proxy/listening.h"
 #include "proxy/overview.h"
 
+/* Accounts of limits that nobody uses, some 10 MB of them: see docs/limits.md. */
+#define IDLE_ACCOUNTS 65536
+
 struct program;
 
 /* A worker's letter that it is done. */
@@ -42,6 +45,7 @@ struct program {
     struct farewell *farewells;
     size_t worker_count;
     _Atomic unsigned all_clients;
+    struct limit_table *limits;
     size_t running; /* workers that were started and have not said farewell */
     struct overview overview;
     struct event *signals[3];
@@ -220,6 +224,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     pool_sweep(program->pool);
+    limit_table_sweep(program->limits, clock_now_us() * 1000);
 }
 
 /* ---- start ---- */
@@ -306,6 +311,7 @@ add_worker(struct program *program, size_t number)
         .listener_count = program->listening.proxy_count,
         .own = {.list = program->listening.bound, .count = program->listening.bound_count},
         .all_clients = &program->all_clients,
+        .limits = program->limits,
         .access_log = program->access_log,
         .main = program->mailbox,
         .on_done = &farewell->mail,
@@ -372,6 +378,7 @@ start(struct program *program, struct complaint *complaint)
     if (err != ERR_OK)
         return err;
     program->pool = pool_new(&pool_settings);
+    program->limits = limit_table_new(IDLE_ACCOUNTS);
     watch_events(program);
     err = start_workers(program, count, complaint);
     if (err != ERR_OK)
@@ -381,6 +388,7 @@ start(struct program *program, struct complaint *complaint)
         .workers = program->workers,
         .worker_count = program->worker_count,
         .access_log = program->access_log,
+        .limits = program->limits,
         .config = program->config,
         .started_ms = clock_now_ms(),
     };
@@ -436,6 +444,7 @@ program_fini(struct program *program)
     free(program->workers);
     if (program->pool != NULL)
         pool_free(program->pool);
+    limit_table_free(program->limits);
     listening_fini(&program->listening);
     access_log_free(program->access_log);
     for (size_t i = 0; i < 3; i++)

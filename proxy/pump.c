@@ -10,6 +10,7 @@
 #include "proxy/pump.h"
 
 #include "base/log.h"
+#include "proxy/client_pace.h"
 #include "proxy/gather.h"
 
 /* From this size on it pays to read past the bufferevent, whose reads end at 4 KiB. */
@@ -188,14 +189,17 @@ enum err
 pump_read_origin(struct exchange *exchange, struct slice *bytes)
 {
     struct worker *worker = exchange->worker;
+    size_t room;
     size_t got;
     enum err err;
 
     if (!(exchange->ready & WATCH_READ) || client_is_full(exchange->client))
         return ERR_AGAIN;
+    room = client_room(exchange->client, LIMIT_DOWN);
+    if (room == 0)
+        return ERR_AGAIN;
     exchange->ready &= ~WATCH_READ;
-    err =
-        stream_read(lease_stream(exchange->lease), worker->scratch, WORKER_SCRATCH_SIZE, &got);
+    err = stream_read(lease_stream(exchange->lease), worker->scratch, room, &got);
     if (err != ERR_OK)
         return err;
     exchange->received_bytes += got;
@@ -285,7 +289,8 @@ void
 pump_watch(struct exchange *exchange)
 {
     bool is_pending = buf_size(&exchange->to_origin) > 0;
-    bool wants_more = !exchange->answer_body.is_done && !client_is_full(exchange->client);
+    bool wants_more = !exchange->answer_body.is_done && !client_is_full(exchange->client) &&
+                      !client_waits(exchange->client, LIMIT_DOWN);
 
     watch_want(&exchange->watch,
                (wants_more ? WATCH_READ : 0) | (is_pending ? WATCH_WRITE : 0));

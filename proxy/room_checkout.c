@@ -40,7 +40,7 @@ exchange_may_reach(const void *arg, const struct address *address, bool is_by_dn
 static enum lease_want
 wanted(const struct exchange *exchange)
 {
-    if (exchange->target.form == TARGET_AUTHORITY || exchange->wants_upgrade)
+    if (exchange_wants_tunnel(exchange))
         return LEASE_TUNNEL;
     if (exchange->is_retry)
         return LEASE_FRESH;

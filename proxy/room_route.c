@@ -2,6 +2,7 @@
  * ROUTE: where does the request go? To carpool's own pages, into a tunnel, or to the pool under
  * which key?
  */
+#include "proxy/client_limits.h"
 #include "proxy/exchange.h"
 #include "proxy/hop.h"
 #include "proxy/http/fields.h"
@@ -101,5 +102,10 @@ room_route(struct exchange *exchange)
         fields_connection_auth(&exchange->head, SLICE("Authorization")) != CONNECTION_AUTH_NONE;
     exchange->wants_upgrade = upgrade_is_asked(&exchange->head, &exchange->request_body);
     exchange->is_replayable = is_replayable(exchange);
+    if (exchange_wants_tunnel(exchange)) {
+        objection = client_limits_begin_tunnel(exchange->client);
+        if (objection != REASON_DONE)
+            return exchange_fail(exchange, objection, NULL);
+    }
     return exchange_enter(exchange, ROOM_CHECKOUT);
 }

@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "proxy/client.h"
+#include "proxy/client_limits.h"
 #include "proxy/listen.h"
 #include "proxy/worker_own.h"
 
@@ -103,11 +103,15 @@ size_fields(struct worker *worker)
 static void
 take_config(struct worker *worker, struct config *config)
 {
+    struct epoch *before = worker->epoch;
     struct resolver_settings settings;
+    struct client *client;
     enum err err;
 
-    worker_epoch_unref(worker->epoch);
     worker->epoch = epoch_new(config);
+    TAILQ_FOREACH (client, &worker->clients, link)
+        client_limits_reload(client, before->config);
+    worker_epoch_unref(before);
     size_fields(worker);
     worker_resolver_settings(config, &settings);
     err = resolver_reload(worker->resolver, &settings);
@@ -249,6 +253,7 @@ worker_new(const struct worker_setup *setup, struct worker **made)
     worker->own = setup->own;
     worker->access_log = setup->access_log;
     worker->all_clients = setup->all_clients;
+    worker->limits = setup->limits;
     worker->main = setup->main;
     worker->on_done = setup->on_done;
     worker->epoch = epoch_new(setup->config);

@@ -10,6 +10,7 @@
 #include "proxy/access_log.h"
 #include "proxy/config.h"
 #include "proxy/policy/acl.h"
+#include "proxy/policy/limit_table.h"
 #include "proxy/stats.h"
 
 /*
@@ -26,6 +27,7 @@ struct worker_setup {
     size_t listener_count;
     struct own_addresses own;      /* borrowed */
     _Atomic unsigned *all_clients; /* open client connections of all workers; borrowed */
+    struct limit_table *limits;    /* borrowed */
     struct access_log *access_log; /* borrowed, any thread may write to it */
     struct mailbox *main;          /* where on_done is posted */
     struct mail *on_done;          /* posted once, when the worker has drained or was stopped */

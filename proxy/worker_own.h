@@ -54,6 +54,7 @@ struct worker {
     struct own_addresses own;
     struct access_log *access_log;
     _Atomic unsigned *all_clients; /* of all workers */
+    struct limit_table *limits;    /* of all workers */
     TAILQ_HEAD(, client) clients;
     TAILQ_HEAD(, listener) listeners;
     struct pin_list pins; /* that rest; the longest first */
