@@ -1,9 +1,9 @@
 /*
- * Immutable address lists with counted references. One thread: the count is a plain number.
+ * Immutable address lists with counted references. Any thread.
  */
 #include "dns/answer.h"
 
-#include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ answer_new(const struct address *addresses, size_t count)
 {
     struct answer *answer = xcalloc(1, sizeof(*answer) + count * sizeof(struct address));
 
-    answer->references = 1;
+    atomic_init(&answer->references, 1);
     answer->count = count;
     if (count > 0)
         memcpy(answer->addresses, addresses, count * sizeof(struct address));
@@ -24,7 +24,7 @@ answer_new(const struct address *addresses, size_t count)
 void
 answer_ref(struct answer *answer)
 {
-    answer->references++;
+    atomic_fetch_add_explicit(&answer->references, 1, memory_order_relaxed);
 }
 
 void
@@ -32,7 +32,7 @@ answer_unref(struct answer *answer)
 {
     if (answer == NULL)
         return;
-    assert(answer->references > 0);
-    if (--answer->references == 0)
+    /* What the others did with it happened before it is freed. */
+    if (atomic_fetch_sub_explicit(&answer->references, 1, memory_order_acq_rel) == 1)
         free(answer);
 }

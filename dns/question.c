@@ -14,9 +14,14 @@
 
 #include <ares.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "dns/negative.h"
 
 #define RESOLUTION_DELAY_US 50000
+
+/* RFC 8767 §5: what is old is better than nothing after this long. */
+#define PATIENCE_US 1800000
 
 /* RFC 9520 §3.2: failures are remembered for at least a second, against storms of retries. */
 #define FAILURE_TTL_MS 1000
@@ -67,14 +72,21 @@ err_from_ares(int status)
     }
 }
 
+static bool
+is_negative(enum err err)
+{
+    return err == ERR_DNS_NOT_FOUND || err == ERR_DNS_NO_ADDRESS;
+}
+
 static void
 half_take(struct question_half *half, const struct address *address, int ttl_s)
 {
     /* RFC 2181 §8: a TTL with the top bit set counts as zero. */
     uint32_t ttl = ttl_s < 0 ? 0 : (uint32_t)ttl_s;
 
-    if (half->found.count == 0 || ttl < half->ttl_s)
+    if (!half->has_ttl || ttl < half->ttl_s)
         half->ttl_s = ttl;
+    half->has_ttl = true;
     family_add(&half->found, address);
 }
 
@@ -109,13 +121,25 @@ half_read_v6(struct question_half *half, const unsigned char *bytes, int size)
     return status;
 }
 
+/* The shortest of both families and all candidates: each may come to exist by itself. */
+static void
+note_lack(struct question *question, const unsigned char *bytes, size_t size)
+{
+    uint32_t ttl_s;
+
+    if (!negative_ttl(bytes, size, &ttl_s))
+        return;
+    if (!question->has_lack_ttl || ttl_s < question->lack_ttl_s)
+        question->lack_ttl_s = ttl_s;
+    question->has_lack_ttl = true;
+}
+
 static void
 on_reply(struct query *query, int status, const unsigned char *bytes, int size)
 {
     struct question_half *half = MAP_OWNER(query, struct question_half, query);
     struct question *question = half->question;
 
-    question->home->inflight--;
     if (status == ARES_SUCCESS && half->family == DNS_IPV4)
         status = half_read_v4(half, bytes, size);
     else if (status == ARES_SUCCESS)
@@ -124,6 +148,8 @@ on_reply(struct query *query, int status, const unsigned char *bytes, int size)
     /* Aliases that lead to no address of this family come as success. */
     if (half->err == ERR_OK && half->found.count == 0)
         half->err = ERR_DNS_NO_ADDRESS;
+    if (is_negative(half->err) && bytes != NULL)
+        note_lack(question, bytes, (size_t)size);
     half->is_done = true;
     question->home->on_change(question->home, question);
 }
@@ -137,6 +163,18 @@ on_delay(evutil_socket_t none, short what, void *arg)
     (void)what;
     question->is_partial_due = true;
     question->home->on_change(question->home, question);
+}
+
+static void
+on_patience(evutil_socket_t none, short what, void *arg)
+{
+    struct question *question = arg;
+    struct answer *stale = question->stale;
+
+    (void)none;
+    (void)what;
+    question->stale = NULL;
+    question_take_early(question, stale);
 }
 
 static bool
@@ -173,6 +211,8 @@ question_new(struct question_home *home, struct channel *channel, const struct n
     half_init(&question->v6, question, DNS_IPV6);
     half_init(&question->v4, question, DNS_IPV4);
     evtimer_assign(&question->delay, home->base, on_delay, question);
+    evtimer_assign(&question->patience, home->base, on_patience, question);
+    question->started_us = clock_now_us();
     return question;
 }
 
@@ -182,11 +222,11 @@ half_start(struct question_half *half, const char *candidate)
     struct question_home *home = half->question->home;
 
     half->found.count = 0;
+    half->has_ttl = false;
     half->err = ERR_OK;
     half->is_done = !wants_family(home->settings->family, half->family);
     if (half->is_done)
         return;
-    home->inflight++;
     stat_add(&home->stats[DNS_STAT_QUERIES], 1);
     channel_query(half->question->channel, candidate, half->family, &half->query);
 }
@@ -208,13 +248,35 @@ question_try_next(struct question *question)
 }
 
 void
-question_start(struct question *question)
+question_start(struct question *question, struct answer *stale)
 {
-    bool is_started = question_try_next(question);
+    static const struct timeval patience = {PATIENCE_US / 1000000, PATIENCE_US % 1000000};
+    bool is_started;
 
+    question->stale = stale;
+    if (stale != NULL)
+        event_add(&question->patience, &patience);
+    is_started = question_try_next(question);
     /* The name as it is always fits. */
     assert(is_started);
     (void)is_started;
+}
+
+void
+question_take_early(struct question *question, struct answer *answer)
+{
+    answer_unref(question->early);
+    question->early = answer;
+    question->is_partial_due = true;
+    question->home->on_change(question->home, question);
+}
+
+void
+question_take_settled(struct question *question, const struct cache_outcome *outcome)
+{
+    question->is_settled = true;
+    question->settled = *outcome;
+    question->home->on_change(question->home, question);
 }
 
 static bool
@@ -245,9 +307,11 @@ question_look(struct question *question)
 {
     static const struct timeval delay = {0, RESOLUTION_DELAY_US};
 
+    if (question->is_settled)
+        return QUESTION_DONE;
     if (question->v6.is_done && question->v4.is_done) {
         if (!question_has_address(question) && question_goes_on(question))
-            return QUESTION_WAITS;
+            return question->early != NULL ? QUESTION_PARTIAL : QUESTION_WAITS;
         event_del(&question->delay);
         return QUESTION_DONE;
     }
@@ -274,36 +338,76 @@ half_failed(const struct question_half *half)
     return half->err == ERR_DNS_TIMEOUT || half->err == ERR_DNS_SERVER;
 }
 
-enum err
-question_outcome(const struct question *question, struct answer **answer, uint64_t *ttl_ms)
+/* For how long it may be remembered that there is no address. */
+static uint64_t
+negative_ms(const struct question *question)
+{
+    const struct resolver_settings *settings = question->home->settings;
+    uint64_t ms = settings->negative_ttl_ms;
+
+    if (!is_negative(question->worst))
+        return FAILURE_TTL_MS;
+    if (question->has_lack_ttl)
+        ms = (uint64_t)question->lack_ttl_s * 1000;
+    return clamp(ms, settings->min_ttl_ms, settings->max_negative_ttl_ms);
+}
+
+static uint64_t
+positive_ms(const struct question *question)
 {
     const struct resolver_settings *settings = question->home->settings;
     const struct question_half *v6 = &question->v6;
     const struct question_half *v4 = &question->v4;
     uint32_t ttl_s = v6->found.count > 0 ? v6->ttl_s : v4->ttl_s;
+    uint64_t ms;
 
-    if (!question_has_address(question)) {
-        bool is_negative =
-            question->worst == ERR_DNS_NOT_FOUND || question->worst == ERR_DNS_NO_ADDRESS;
-
-        *ttl_ms = is_negative ? settings->negative_ttl_ms : FAILURE_TTL_MS;
-        return question->worst;
-    }
     if (v4->found.count > 0 && v4->ttl_s < ttl_s)
         ttl_s = v4->ttl_s;
-    *ttl_ms = clamp((uint64_t)ttl_s * 1000, settings->min_ttl_ms, settings->max_ttl_ms);
+    ms = clamp((uint64_t)ttl_s * 1000, settings->min_ttl_ms, settings->max_ttl_ms);
     /* The family that failed is missing for no longer than a name that was not found. */
-    if ((half_failed(v6) || half_failed(v4)) && *ttl_ms > settings->negative_ttl_ms)
-        *ttl_ms = clamp(settings->negative_ttl_ms, FAILURE_TTL_MS, *ttl_ms);
-    *answer = order_answer(&v6->found, &v4->found);
-    return ERR_OK;
+    if ((half_failed(v6) || half_failed(v4)) && ms > settings->negative_ttl_ms)
+        ms = clamp(settings->negative_ttl_ms, FAILURE_TTL_MS, ms);
+    return ms;
+}
+
+struct answer *
+question_partial(const struct question *question)
+{
+    if (question_has_address(question))
+        return order_answer(&question->v6.found, &question->v4.found);
+    answer_ref(question->early);
+    return question->early;
+}
+
+void
+question_outcome(const struct question *question, struct cache_outcome *outcome)
+{
+    *outcome = question->settled;
+    if (question->is_settled) {
+        if (outcome->answer != NULL)
+            answer_ref(outcome->answer);
+        return;
+    }
+    outcome->latency_ms = (unsigned)((clock_now_us() - question->started_us) / 1000);
+    if (question_has_address(question)) {
+        outcome->answer = order_answer(&question->v6.found, &question->v4.found);
+        outcome->ttl_ms = positive_ms(question);
+    } else {
+        outcome->err = question->worst;
+        outcome->ttl_ms = negative_ms(question);
+    }
 }
 
 void
 question_free(struct question *question)
 {
     assert(TAILQ_EMPTY(&question->fresh) && TAILQ_EMPTY(&question->partial));
+    assert(question->claim.entry == NULL && !question->claim.is_mailed);
     event_del(&question->delay);
+    event_del(&question->patience);
+    answer_unref(question->early);
+    answer_unref(question->stale);
+    answer_unref(question->settled.answer);
     channel_unref(question->channel);
     free(question);
 }

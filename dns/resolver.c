@@ -8,42 +8,17 @@
  * so that nobody is called inside resolver_ask() and nothing that callers do then happens
  * inside c-ares
  */
-#include "dns/resolver.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event_struct.h>
-
-#include "base/file_stamp.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "dns/answer.h"
-#include "dns/cache.h"
-#include "dns/channel.h"
-#include "dns/hosts.h"
-#include "dns/name.h"
-#include "dns/order.h"
-#include "dns/question.h"
+#include "dns/resolver_inside.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define RESOLV_CONF_LOOK_MS 2000
-
-struct resolver {
-    struct question_home home; /* first: on_change gets it back */
-    struct resolver_settings settings;
-    struct cache cache;
-    struct hosts hosts;
-    struct channel *channel;
-    struct file_stamp resolv_conf;
-    struct map joinable; /* questions by name */
-    TAILQ_HEAD(question_list, question) questions;
-    struct question_list changed; /* by change_link */
-    struct event turn;
-    bool is_freeing;
-};
 
 struct dns_ask {
     TAILQ_ENTRY(dns_ask) link;
@@ -51,22 +26,6 @@ struct dns_ask {
     dns_on_answer *on_answer;
     void *arg;
 };
-
-static struct slice
-name_text(const struct name *name)
-{
-    /* A trailing dot makes it another question, one without search domains: count the NUL in.
-     */
-    return (struct slice){name->text, name->size + (name->is_absolute ? 1 : 0)};
-}
-
-static bool
-is_question(const struct map_node *node, const void *key)
-{
-    const struct question *question = MAP_OWNER(node, struct question, node);
-
-    return slice_equal(name_text(&question->name), *(const struct slice *)key);
-}
 
 static const char *
 resolv_conf_path(const struct resolver *resolver)
@@ -102,33 +61,23 @@ ask_move(struct dns_ask *ask, struct ask_list *to)
 
 /* Tells those who heard nothing yet. Whoever they make ask anew waits for the next turn. */
 static void
-tell_partial(struct question *question)
+tell_partial(struct resolver *resolver, struct question *question)
 {
     struct ask_list fresh = TAILQ_HEAD_INITIALIZER(fresh);
-    struct answer *answer = NULL;
+    struct answer *answer = question_partial(question);
     struct dns_ask *ask;
-    uint64_t ttl_ms;
 
+    /* Those of other threads as well; once, since a second part would be all of it. */
+    if (question->reserved > 0 && !question->is_published)
+        cache_publish(resolver->cache, &question->claim, answer);
+    question->is_published = true;
     while ((ask = TAILQ_FIRST(&question->fresh)) != NULL)
         ask_move(ask, &fresh);
-    if (TAILQ_EMPTY(&fresh))
-        return;
-    if (question_outcome(question, &answer, &ttl_ms) != ERR_OK)
-        abort(); /* partial means that there is an address */
     while ((ask = TAILQ_FIRST(&fresh)) != NULL) {
         ask_move(ask, &question->partial);
         ask->on_answer(ask->arg, ERR_OK, answer, false);
     }
     answer_unref(answer);
-}
-
-/* Nobody may join any more. */
-static void
-question_close(struct resolver *resolver, struct question *question)
-{
-    if (question->is_joinable)
-        map_remove(&resolver->joinable, &question->node);
-    question->is_joinable = false;
 }
 
 static void
@@ -152,22 +101,24 @@ tell_all(struct resolver *resolver, struct ask_list *asks, enum err err, struct 
 static void
 tell_final(struct resolver *resolver, struct question *question)
 {
-    struct answer *answer = NULL;
-    uint64_t ttl_ms = 0;
-    enum err err = question_outcome(question, &answer, &ttl_ms);
+    struct cache_outcome outcome;
 
-    /* One from before a reload tells its own askers only. */
-    if (question->is_joinable)
-        cache_put(&resolver->cache, name_text(&question->name), err, answer, ttl_ms);
-    question_close(resolver, question);
-    TAILQ_REMOVE(&resolver->questions, question, link);
-    log_event(LOG_LEVEL_DEBUG, "name resolved", "name=%s err=%s addresses=%zu ttl_ms=%llu",
-              question->name.text, err_word(err), answer != NULL ? answer->count : 0,
-              (unsigned long long)ttl_ms);
-    tell_all(resolver, &question->partial, err, answer);
-    tell_all(resolver, &question->fresh, err, answer);
-    question_free(question);
-    answer_unref(answer);
+    question_outcome(question, &outcome);
+    if (question->reserved > 0) {
+        cache_settle(resolver->cache, &question->claim, &outcome);
+        log_event(LOG_LEVEL_DEBUG, "name resolved",
+                  "name=%s err=%s addresses=%zu ttl_ms=%llu stale=%d", question->name.text,
+                  err_word(outcome.err), outcome.answer != NULL ? outcome.answer->count : 0,
+                  (unsigned long long)outcome.ttl_ms, outcome.is_stale);
+    }
+    if (outcome.is_stale)
+        stat_add(&resolver->home.stats[DNS_STAT_STALE], 1);
+    /* Whoever asks from inside on_answer finds it in the cache. */
+    inquiry_close(resolver, question);
+    tell_all(resolver, &question->partial, outcome.err, outcome.answer);
+    tell_all(resolver, &question->fresh, outcome.err, outcome.answer);
+    inquiry_end(resolver, question);
+    answer_unref(outcome.answer);
 }
 
 static void
@@ -178,7 +129,7 @@ tell_news(struct resolver *resolver, struct question *question)
     question->is_changed = false;
     state = question_look(question);
     if (state == QUESTION_PARTIAL)
-        tell_partial(question);
+        tell_partial(resolver, question);
     else if (state == QUESTION_DONE)
         tell_final(resolver, question);
 }
@@ -201,27 +152,28 @@ on_turn(evutil_socket_t none, short what, void *arg)
 }
 
 enum err
-resolver_new(struct event_base *base, const struct resolver_settings *settings,
-             stat_counter *stats, struct resolver **resolver)
+resolver_new(const struct resolver_setup *setup, const struct resolver_settings *settings,
+             struct resolver **resolver)
 {
     struct resolver *made = xcalloc(1, sizeof(*made));
     enum err err;
 
     made->settings = *settings;
+    made->cache = setup->cache;
+    made->mailbox = setup->mailbox;
     made->home = (struct question_home){
-        .base = base,
+        .base = setup->base,
         .settings = &made->settings,
-        .stats = stats,
+        .stats = setup->stats,
         .on_change = on_change,
     };
-    cache_init(&made->cache, settings->cache_size);
     hosts_init(&made->hosts, made->settings.hosts_file);
     TAILQ_INIT(&made->questions);
     TAILQ_INIT(&made->changed);
-    evtimer_assign(&made->turn, base, on_turn, made);
+    evtimer_assign(&made->turn, setup->base, on_turn, made);
     /* Before c-ares reads it: a change in between is seen as one. */
     file_stamp_take(&made->resolv_conf, resolv_conf_path(made));
-    err = channel_new(base, settings, &made->channel);
+    err = channel_new(setup->base, settings, &made->channel);
     if (err == ERR_OK)
         *resolver = made;
     else
@@ -241,16 +193,14 @@ resolver_free(struct resolver *resolver)
         channel_cancel(question->channel);
     }
     while ((question = TAILQ_FIRST(&resolver->questions)) != NULL) {
-        TAILQ_REMOVE(&resolver->questions, question, link);
-        question_close(resolver, question);
+        inquiry_close(resolver, question);
         tell_all(resolver, &question->partial, ERR_CANCELLED, NULL);
         tell_all(resolver, &question->fresh, ERR_CANCELLED, NULL);
-        question_free(question);
+        inquiry_end(resolver, question);
     }
     event_del(&resolver->turn);
     channel_unref(resolver->channel);
     hosts_fini(&resolver->hosts);
-    cache_clear(&resolver->cache);
     map_fini(&resolver->joinable);
     free(resolver);
 }
@@ -270,10 +220,9 @@ resolver_reload(struct resolver *resolver, const struct resolver_settings *setti
     resolver->settings = copy;
     file_stamp_take(&resolver->resolv_conf, resolv_conf_path(resolver));
     TAILQ_FOREACH (question, &resolver->questions, link) {
-        question_close(resolver, question);
+        inquiry_close(resolver, question);
     }
-    cache_clear(&resolver->cache);
-    resolver->cache.at_most = copy.cache_size;
+    cache_clear(resolver->cache, &copy);
     hosts_fini(&resolver->hosts);
     hosts_init(&resolver->hosts, resolver->settings.hosts_file);
     return ERR_OK;
@@ -320,34 +269,15 @@ resolver_follow_resolv_conf(struct resolver *resolver)
                   err_word(err));
 }
 
-/* The question under way for a name, or a new one. ERR_DNS_BUSY. */
-static enum err
-resolver_question(struct resolver *resolver, const struct name *name,
-                  struct question **question)
+/* Its time is nearly up and it is in use. Whoever asks now has the old answer and goes on. */
+static void
+resolver_refresh(struct resolver *resolver, const struct name *name)
 {
-    struct slice text = name_text(name);
-    uint64_t hash = hash_bytes(text.data, text.size);
-    unsigned inflight = resolver->home.inflight;
-    struct map_node *node = map_find(&resolver->joinable, hash, is_question, &text);
-    struct question *made;
+    struct question *question;
 
-    if (node != NULL) {
-        stat_add(&resolver->home.stats[DNS_STAT_JOINED], 1);
-        *question = MAP_OWNER(node, struct question, node);
-        return ERR_OK;
-    }
-    /* A limit of one must still let both families of a name be asked for. */
-    if (inflight > 0 && inflight + question_queries(resolver->settings.family) >
-                            resolver->settings.max_inflight)
-        return ERR_DNS_BUSY;
-    made = question_new(&resolver->home, resolver->channel, name);
-    made->node.hash = hash;
-    made->is_joinable = true;
-    map_insert(&resolver->joinable, &made->node);
-    TAILQ_INSERT_TAIL(&resolver->questions, made, link);
-    question_start(made);
-    *question = made;
-    return ERR_OK;
+    /* Where there is no room now, there may be when its time is up. */
+    if (inquiry_find(resolver, name, true, &question) == ERR_OK)
+        stat_add(&resolver->home.stats[DNS_STAT_REFRESHES], 1);
 }
 
 static enum err
@@ -359,7 +289,7 @@ resolver_ask_servers(struct resolver *resolver, const struct name *name,
     enum err err;
 
     resolver_follow_resolv_conf(resolver);
-    err = resolver_question(resolver, name, &question);
+    err = inquiry_find(resolver, name, false, &question);
     if (err != ERR_OK)
         return err;
     made = xcalloc(1, sizeof(*made));
@@ -378,6 +308,7 @@ resolver_ask_name(struct resolver *resolver, const struct name *name, dns_on_ans
                   void *arg, struct answer **answer, struct dns_ask **ask)
 {
     struct answer *found = resolver_find_local(resolver, name);
+    bool is_due = false;
     enum err err;
 
     if (found != NULL) {
@@ -386,13 +317,11 @@ resolver_ask_name(struct resolver *resolver, const struct name *name, dns_on_ans
         *answer = found;
         return ERR_OK;
     }
-    if (!cache_find(&resolver->cache, name_text(name), &err, &found))
+    if (!cache_find(resolver->cache, inquiry_name(name), &err, answer, &is_due))
         return resolver_ask_servers(resolver, name, on_answer, arg, ask);
     stat_add(&resolver->home.stats[DNS_STAT_HITS], 1);
-    if (err == ERR_OK) {
-        answer_ref(found);
-        *answer = found;
-    }
+    if (is_due)
+        resolver_refresh(resolver, name);
     return err;
 }
 

@@ -13,11 +13,13 @@
 #include "base/stats.h"
 
 /*
- * Names → addresses for one worker: a c-ares channel on its base, a cache by TTL with negative
- * answers, one question on the wire however many ask. A resolver and what it hands out belong
- * to its base's thread.
+ * Names → addresses for one worker: a c-ares channel on its base, and a part in the cache of
+ * the process, which also knows who is asking: one question on the wire however many ask, on
+ * whatever worker. A resolver belongs to its base's thread.
  */
 struct resolver;
+struct cache;
+struct mailbox;
 
 /* The layer's counters; one array of DNS_STAT_COUNT per worker. */
 enum dns_stat {
@@ -38,17 +40,19 @@ struct resolver_settings {
     unsigned tries;
     unsigned min_ttl_ms;
     unsigned max_ttl_ms;
-    unsigned negative_ttl_ms;
-    unsigned cache_size;   /* names; the least recently used one goes */
-    unsigned max_inflight; /* questions on the wire; ERR_DNS_BUSY beyond */
+    unsigned negative_ttl_ms; /* where the zone does not say */
+    unsigned max_negative_ttl_ms;
+    unsigned serve_stale_ms; /* an old answer may stand in for a failure so long; 0: never */
+    unsigned cache_size;     /* names; the least recently used one goes */
+    unsigned max_inflight;   /* questions on the wire; ERR_DNS_BUSY beyond */
 };
 
 /*
  * The addresses of one host, in the order to be tried (RFC 6724 as far as the families go:
- * alternating, IPv6 first). Immutable; references are counted, on one thread only.
+ * alternating, IPv6 first). Immutable; references are counted, on any thread.
  */
 struct answer {
-    unsigned references;
+    _Atomic unsigned references;
     bool is_local; /* a literal, localhost or a hosts-file entry: no name server had a say */
     size_t count;
     struct address addresses[]; /* the port is 0 */
@@ -62,19 +66,28 @@ struct dns_ask;
 /*
  * Called from the loop, never inside resolver_ask(). Either the answer with err ERR_OK, or NULL
  * and why not. A first answer may be partial (is_final false: the other family is still on its
- * way, RFC 8305 §3 resolution delay of 50 ms); then on_answer is called once more with what
- * both gave; IPv6 without IPv4 is handed on at once. The answer is borrowed: take a reference
- * to keep it.
+ * way, RFC 8305 §3 resolution delay of 50 ms; or an old answer stands in for servers that are
+ * slow, RFC 8767 §5); then on_answer is called once more with what came in the end; IPv6
+ * without IPv4 is handed on at once. The answer is borrowed: take a reference to keep it.
  */
 typedef void dns_on_answer(void *arg, enum err err, struct answer *answer, bool is_final);
 
+/* What a resolver works with; all borrowed. */
+struct resolver_setup {
+    struct event_base *base;
+    struct mailbox *mailbox; /* the base's, for what other resolvers hear */
+    struct cache *cache;
+    stat_counter *stats;
+};
+
 /* ERR_IO when c-ares cannot start, ERR_SYNTAX for servers that it cannot read. */
-enum err resolver_new(struct event_base *base, const struct resolver_settings *settings,
-                      stat_counter *stats, struct resolver **resolver);
+enum err resolver_new(const struct resolver_setup *setup,
+                      const struct resolver_settings *settings, struct resolver **resolver);
 
 /*
- * Questions under way end with ERR_CANCELLED, from inside this call. NULL is fine. Not to be
- * called from an on_answer.
+ * Questions under way end with ERR_CANCELLED, from inside this call; others who wait for them
+ * ask themselves. NULL is fine. Not to be called from an on_answer. The mailbox has been freed,
+ * or no other resolver shares the cache: no letter may still be on its way.
  */
 void resolver_free(struct resolver *resolver);
 

@@ -5,6 +5,8 @@
 
 #include <event2/event.h>
 
+#include "base/mailbox.h"
+#include "dns/cache.h"
 #include "proxy/worker.h"
 
 /* The one question, while the loop runs for it. */
@@ -53,16 +55,21 @@ lookup_host(const struct config *config, struct slice host, struct answer **answ
     struct lookup lookup = {.base = event_base_new()};
     stat_counter stats[DNS_STAT_COUNT] = {0};
     struct resolver_settings settings;
+    struct resolver_setup setup = {.base = lookup.base, .stats = stats};
     struct resolver *resolver = NULL;
     enum err err;
 
     if (lookup.base == NULL)
         return ERR_IO;
     worker_resolver_settings(config, &settings);
-    err = resolver_new(lookup.base, &settings, stats, &resolver);
+    setup.cache = cache_new(&settings);
+    setup.mailbox = mailbox_new(lookup.base);
+    err = setup.mailbox != NULL ? resolver_new(&setup, &settings, &resolver) : ERR_IO;
     if (err == ERR_OK)
         err = run(&lookup, resolver, host, config->timeout_connect);
+    mailbox_free(setup.mailbox);
     resolver_free(resolver);
+    cache_free(setup.cache);
     event_base_free(lookup.base);
     if (err == ERR_OK)
         *answer = lookup.answer;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "dns/cache.h"
 #include "proxy/admin.h"
 #include "proxy/cores.h"
 #include "proxy/listening.h"
@@ -40,6 +41,7 @@ struct program {
     struct listening listening;
     struct access_log *access_log;
     struct pool *pool;
+    struct cache *names;
     struct admin *admin;
     struct worker **workers;
     struct farewell *farewells;
@@ -307,6 +309,7 @@ add_worker(struct program *program, size_t number)
         .number = (unsigned)number,
         .config = program->config,
         .pool = program->pool,
+        .names = program->names,
         .listeners = fds,
         .listener_count = program->listening.proxy_count,
         .own = {.list = program->listening.bound, .count = program->listening.bound_count},
@@ -362,6 +365,7 @@ start(struct program *program, struct complaint *complaint)
 {
     size_t count = program->config->proxy_workers;
     struct pool_settings pool_settings = pool_settings_of(program->config);
+    struct resolver_settings resolver_settings;
     enum err err;
 
     if (count == 0)
@@ -379,6 +383,8 @@ start(struct program *program, struct complaint *complaint)
         return err;
     program->pool = pool_new(&pool_settings);
     program->limits = limit_table_new(IDLE_ACCOUNTS);
+    worker_resolver_settings(program->config, &resolver_settings);
+    program->names = cache_new(&resolver_settings);
     watch_events(program);
     err = start_workers(program, count, complaint);
     if (err != ERR_OK)
@@ -445,6 +451,7 @@ program_fini(struct program *program)
     if (program->pool != NULL)
         pool_free(program->pool);
     limit_table_free(program->limits);
+    cache_free(program->names);
     listening_fini(&program->listening);
     access_log_free(program->access_log);
     for (size_t i = 0; i < 3; i++)

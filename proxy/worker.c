@@ -83,6 +83,8 @@ worker_resolver_settings(const struct config *config, struct resolver_settings *
         .min_ttl_ms = config->dns_min_ttl,
         .max_ttl_ms = config->dns_max_ttl,
         .negative_ttl_ms = config->dns_negative_ttl,
+        .max_negative_ttl_ms = config->dns_max_negative_ttl,
+        .serve_stale_ms = config->dns_serve_stale,
         .cache_size = config->dns_cache_size,
         .max_inflight = config->dns_max_inflight,
     };
@@ -220,6 +222,7 @@ base_new(void)
 static enum err
 worker_build(struct worker *worker, const struct worker_setup *setup)
 {
+    struct resolver_setup resolver = {.cache = setup->names, .stats = worker->stats.dns};
     struct resolver_settings settings;
     enum err err;
 
@@ -230,7 +233,9 @@ worker_build(struct worker *worker, const struct worker_setup *setup)
     if (worker->mailbox == NULL)
         return ERR_NO_DESCRIPTORS;
     worker_resolver_settings(setup->config, &settings);
-    err = resolver_new(worker->base, &settings, worker->stats.dns, &worker->resolver);
+    resolver.base = worker->base;
+    resolver.mailbox = worker->mailbox;
+    err = resolver_new(&resolver, &settings, &worker->resolver);
     if (err != ERR_OK)
         return err;
     worker->lane = lane_new(setup->pool, worker->base, worker->mailbox, worker->resolver,

@@ -23,6 +23,7 @@ struct worker_setup {
     unsigned number;
     struct config *config; /* a reference is taken */
     struct pool *pool;     /* borrowed */
+    struct cache *names;   /* what DNS told any worker; borrowed */
     const int *listeners;  /* bound and listening; the worker owns them from now on */
     size_t listener_count;
     struct own_addresses own;      /* borrowed */

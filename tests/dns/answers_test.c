@@ -70,17 +70,65 @@ ttl_keeps_to_the_settings(void **state)
 }
 
 static void
-missing_name_is_remembered_as_missing(void **state)
+missing_name_is_missing_for_as_long_as_its_zone_says(void **state)
 {
     struct desk *desk = *state;
 
     assert_resolves(desk, "missing.test", "dns_not_found");
-    clock_ahead_us = 9000000;
+    clock_ahead_us = 14000000;
     assert_known(desk, "missing.test", "dns_not_found");
-    clock_ahead_us = 11000000;
+    clock_ahead_us = 16000000;
     assert_resolves(desk, "missing.test", "dns_not_found");
     assert_int_equal(server_questions(&desk->server, "missing.test A "), 2);
     assert_int_equal(stat_read(&desk->stats[DNS_STAT_FAILURES]), 3);
+}
+
+static void
+missing_name_is_missing_no_longer_than_the_setting_allows(void **state)
+{
+    struct desk *desk = *state;
+
+    desk->settings.max_negative_ttl_ms = 5000;
+    desk_reopen(desk);
+    assert_resolves(desk, "missing.test", "dns_not_found");
+    clock_ahead_us = 4000000;
+    assert_known(desk, "missing.test", "dns_not_found");
+    clock_ahead_us = 6000000;
+    assert_resolves(desk, "missing.test", "dns_not_found");
+}
+
+static void
+old_answer_stands_in_for_silent_servers(void **state)
+{
+    struct desk *desk = *state;
+    struct heard heard;
+
+    assert_resolves(desk, "four.test", "127.0.0.4");
+    clock_ahead_us = 1000000000;
+    server_stop(&desk->server);
+    assert_int_equal(ask(desk, "four.test", &heard), ERR_AGAIN);
+    while (!heard.is_final)
+        hear(desk, &heard, heard.calls + 1);
+    assert_addresses(&heard, "127.0.0.4");
+    forget(&heard);
+    assert_int_equal(stat_read(&desk->stats[DNS_STAT_STALE]), 1);
+    server_start(&desk->server, desk_zone);
+}
+
+static void
+name_in_use_is_asked_for_ahead_of_its_end(void **state)
+{
+    struct desk *desk = *state;
+
+    assert_resolves(desk, "o.test", "::1 127.0.0.1");
+    clock_ahead_us = 4600000;
+    assert_known(desk, "o.test", "::1 127.0.0.1");
+    assert_int_equal(stat_read(&desk->stats[DNS_STAT_REFRESHES]), 1);
+    /* Asked after it, so its answer comes after it. */
+    assert_resolves(desk, "slow.test", "127.0.0.1");
+    clock_ahead_us = 5500000;
+    assert_known(desk, "o.test", "::1 127.0.0.1");
+    assert_int_equal(server_questions(&desk->server, "o.test "), 4);
 }
 
 static void
@@ -309,7 +357,10 @@ main(void)
         CLAIM(answer_is_remembered_for_its_shortest_ttl),
         CLAIM(alias_counts_with_its_own_ttl),
         CLAIM(ttl_keeps_to_the_settings),
-        CLAIM(missing_name_is_remembered_as_missing),
+        CLAIM(missing_name_is_missing_for_as_long_as_its_zone_says),
+        CLAIM(missing_name_is_missing_no_longer_than_the_setting_allows),
+        CLAIM(old_answer_stands_in_for_silent_servers),
+        CLAIM(name_in_use_is_asked_for_ahead_of_its_end),
         CLAIM(name_without_addresses_is_not_called_missing),
         CLAIM(alias_to_nowhere_is_missing),
         CLAIM(server_failure_is_remembered_for_a_second_only),

@@ -14,6 +14,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/mailbox.h"
+#include "dns/cache.h"
 
 #define PATIENCE_S 10
 
@@ -23,7 +25,7 @@ const char desk_zone[] = "o.test A 127.0.0.1 ttl=5\n"
                          "six.test AAAA ::6\n"
                          "alias.test CNAME four.test ttl=2\n"
                          "nowhere.test CNAME missing.test\n"
-                         "missing.test NXDOMAIN\n"
+                         "missing.test NXDOMAIN ttl=15\n"
                          "bare.test NODATA\n"
                          "broken.test SERVFAIL\n"
                          "half.test A 127.0.0.1\n"
@@ -41,7 +43,7 @@ const char desk_zone[] = "o.test A 127.0.0.1 ttl=5\n"
                          "odd.test MALFORMED\n"
                          "host.two.test A 127.0.0.2\n"
                          "deep.host.two.test A 127.0.0.3\n"
-                         "host.one.test AAAA NODATA\n"
+                         "host.one.test AAAA NODATA ttl=10\n"
                          "lone A 127.0.0.9\n"
                          "*.many.test A 127.0.0.1\n";
 
@@ -62,8 +64,9 @@ __wrap_clock_now_us(void)
 void
 desk_open(struct desk *desk)
 {
-    assert_int_equal(resolver_new(desk->base, &desk->settings, desk->stats, &desk->resolver),
-                     ERR_OK);
+    const struct resolver_setup setup = {desk->base, desk->mailbox, desk->cache, desk->stats};
+
+    assert_int_equal(resolver_new(&setup, &desk->settings, &desk->resolver), ERR_OK);
 }
 
 int
@@ -79,6 +82,8 @@ desk_set_up(void **state)
         .tries = 3,
         .max_ttl_ms = 3600000,
         .negative_ttl_ms = 10000,
+        .max_negative_ttl_ms = 60000,
+        .serve_stale_ms = 3600000,
         .cache_size = 1000,
         .max_inflight = 1000,
     };
@@ -86,6 +91,8 @@ desk_set_up(void **state)
     set_text(desk->settings.resolv_conf, server_path(&desk->server, "resolv.conf"));
     clock_ahead_us = 0;
     is_closing = false;
+    desk->mailbox = mailbox_new(desk->base);
+    desk->cache = cache_new(&desk->settings);
     desk_open(desk);
     *state = desk;
     return 0;
@@ -97,7 +104,9 @@ desk_tear_down(void **state)
     struct desk *desk = *state;
 
     is_closing = true;
+    mailbox_free(desk->mailbox);
     resolver_free(desk->resolver);
+    cache_free(desk->cache);
     event_base_free(desk->base);
     server_stop(&desk->server);
     free(desk);
@@ -108,6 +117,7 @@ void
 desk_reopen(struct desk *desk)
 {
     resolver_free(desk->resolver);
+    cache_clear(desk->cache, &desk->settings);
     desk_open(desk);
 }
 

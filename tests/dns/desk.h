@@ -22,6 +22,8 @@ struct desk {
     struct server server;
     struct event_base *base;
     struct resolver_settings settings;
+    struct mailbox *mailbox;
+    struct cache *cache;
     struct resolver *resolver;
     stat_counter stats[DNS_STAT_COUNT];
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "dns/cache.h"
 #include "pool/tuple.h"
 #include "proxy/access_log.h"
 #include "proxy/client.h"
@@ -31,6 +32,7 @@ struct side {
 struct rig {
     struct config *config;
     struct pool *pool;
+    struct cache *names;
     struct access_log *access_log;
     struct worker *worker;
     struct address listener;
@@ -124,6 +126,7 @@ rig_open(void)
     struct address origin = origin_address();
     struct rig *rig = xcalloc(1, sizeof(*rig));
     struct worker_setup setup = {.listener_count = 1};
+    struct resolver_settings names;
     int listener;
 
     signal(SIGPIPE, SIG_IGN);
@@ -138,11 +141,14 @@ rig_open(void)
     rig->listening = listen_on(&origin);
     rig->config = load_config(&origin);
     rig->pool = make_pool();
+    worker_resolver_settings(rig->config, &names);
+    rig->names = cache_new(&names);
     CHECK(access_log_open("off", &rig->access_log) == ERR_OK);
     CHECK(address_parse(SLICE("127.0.0.1:0"), &rig->listener) == ERR_OK);
     listener = listen_on(&rig->listener);
     setup.config = rig->config;
     setup.pool = rig->pool;
+    setup.names = rig->names;
     setup.listeners = &listener;
     setup.own = (struct own_addresses){.list = &rig->listener, .count = 1};
     setup.all_clients = &rig->all_clients;
@@ -317,6 +323,7 @@ rig_close(struct rig *rig)
     CHECK(rig->all_clients == 0);
     worker_free(rig->worker);
     pool_free(rig->pool);
+    cache_free(rig->names);
     access_log_free(rig->access_log);
     config_unref(rig->config);
     origin_side_fini(&rig->origin);

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "base/mem.h"
+#include "dns/negative.h"
 #include "dns/question.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -19,6 +20,7 @@ static struct resolver_settings settings = {
     .min_ttl_ms = 1000,
     .max_ttl_ms = 3600000,
     .negative_ttl_ms = 10000,
+    .max_negative_ttl_ms = 60000,
     .cache_size = 10,
     .max_inflight = 10,
 };
@@ -77,26 +79,27 @@ check_answer(struct slice bytes)
 {
     struct desk *desk = desk_open();
     struct question *question;
-    struct answer *answer = NULL;
-    uint64_t ttl_ms;
+    struct cache_outcome outcome;
     struct name name;
     char *copy = fuzz_copy(bytes);
+    uint32_t ttl_s;
 
+    if (negative_ttl((const unsigned char *)copy, bytes.size, &ttl_s))
+        CHECK(ttl_s <= INT32_MAX);
     CHECK(name_read(SLICE("o.test"), &name) == ERR_OK);
     question = question_new(&desk->home, desk->channel, &name);
-    desk->home.inflight = 2;
     question->v4.query.on_reply(&question->v4.query, ARES_SUCCESS, (unsigned char *)copy,
                                 (int)bytes.size);
     question->v6.query.on_reply(&question->v6.query, ARES_SUCCESS, (unsigned char *)copy,
                                 (int)bytes.size);
-    CHECK(desk->home.inflight == 0);
     check_half(&question->v4);
     check_half(&question->v6);
     if (question->v4.found.count + question->v6.found.count > 0) {
-        CHECK(question_outcome(question, &answer, &ttl_ms) == ERR_OK);
-        CHECK(answer->count == question->v4.found.count + question->v6.found.count);
-        CHECK(ttl_ms >= settings.min_ttl_ms && ttl_ms <= settings.max_ttl_ms);
-        answer_unref(answer);
+        question_outcome(question, &outcome);
+        CHECK(outcome.err == ERR_OK);
+        CHECK(outcome.answer->count == question->v4.found.count + question->v6.found.count);
+        CHECK(outcome.ttl_ms >= settings.min_ttl_ms && outcome.ttl_ms <= settings.max_ttl_ms);
+        answer_unref(outcome.answer);
     }
     question_free(question);
     free(copy);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "dns/cache.h"
 
 void
 bench_init(struct bench *bench)
@@ -45,7 +46,10 @@ bench_init(struct bench *bench)
                                              .queue_timeout_ms = 5000};
     bench->base = event_base_new();
     bench->mailbox = mailbox_new(bench->base);
-    assert_int_equal(resolver_new(bench->base, &settings, bench->dns_stats, &bench->resolver),
+    bench->cache = cache_new(&settings);
+    assert_int_equal(resolver_new(&(struct resolver_setup){bench->base, bench->mailbox,
+                                                           bench->cache, bench->dns_stats},
+                                  &settings, &bench->resolver),
                      ERR_OK);
     bench->pool = pool_new(&bench->settings);
     bench->lane =
@@ -58,6 +62,7 @@ bench_fini(struct bench *bench)
     mailbox_free(bench->mailbox);
     lane_free(bench->lane);
     resolver_free(bench->resolver);
+    cache_free(bench->cache);
     event_base_free(bench->base);
     pool_free(bench->pool);
     unlink(bench->hosts_file);

@@ -15,6 +15,7 @@
 struct bench {
     struct event_base *base;
     struct mailbox *mailbox;
+    struct cache *cache;
     struct resolver *resolver;
     struct pool_settings settings;
     struct pool *pool;

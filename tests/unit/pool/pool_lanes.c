@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dns/cache.h"
 #include "pool/lease.h"
 #include "pool/tuple.h"
 #include "tests/unit/pool/bench.h"
@@ -40,6 +41,7 @@ struct worker {
     pthread_t thread;
     struct event_base *base;
     struct mailbox *mailbox;
+    struct cache *cache;
     struct resolver *resolver;
     struct lane *lane;
     stat_counter stats[POOL_STAT_COUNT];
@@ -230,8 +232,11 @@ worker_open(struct worker *worker, struct crossing *crossing, unsigned index)
     worker->random = UINT64_C(0x9e3779b97f4a7c15) * (index + 1);
     worker->base = event_base_new();
     worker->mailbox = mailbox_new(worker->base);
-    assert_int_equal(
-        resolver_new(worker->base, &settings, worker->dns_stats, &worker->resolver), ERR_OK);
+    worker->cache = cache_new(&settings);
+    assert_int_equal(resolver_new(&(struct resolver_setup){worker->base, worker->mailbox,
+                                                           worker->cache, worker->dns_stats},
+                                  &settings, &worker->resolver),
+                     ERR_OK);
     worker->lane = lane_new(crossing->pool, worker->base, worker->mailbox, worker->resolver,
                             worker->stats);
 }
@@ -242,6 +247,7 @@ worker_close(struct worker *worker)
     mailbox_free(worker->mailbox);
     lane_free(worker->lane);
     resolver_free(worker->resolver);
+    cache_free(worker->cache);
     event_base_free(worker->base);
 }
 
