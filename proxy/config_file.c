@@ -53,6 +53,15 @@ on_value(cfg_t *section, cfg_opt_t *option, const char *text, void *result)
         setting_find(slice_of(section->name), slice_of(option->name));
     char *given_at;
 
+    /* libconfuse lets "pool|max_total" stand at the top. */
+    if (setting == NULL) {
+        complain(reading->complaint,
+                 "%s:%d: %s stands outside its section; expected "
+                 "sections of settings, as in pool { idle_timeout = 60s }",
+                 reading->path, line_in(section), option->name);
+        reading->err = ERR_SYNTAX;
+        return -1;
+    }
     if (asprintf(&given_at, "%s:%d", reading->path, section->line) == -1)
         abort();
     reading->err = config_set(reading->config, setting, text, given_at, reading->complaint);

@@ -103,7 +103,11 @@ is_ours(struct slice name)
 static bool
 is_for_the_end(const struct head *head, const struct field *field)
 {
-    return !is_ours(field->name) && !field_is_hop_by_hop(head, field);
+    /* RFC 9110 §10.1.1: Expect in HTTP/1.0 is ignored, and so not passed on as HTTP/1.1. */
+    bool is_ignored = head->status == 0 && head->minor == 0 &&
+                      slice_equal_nocase(field->name, SLICE("Expect"));
+
+    return !is_ignored && !is_ours(field->name) && !field_is_hop_by_hop(head, field);
 }
 
 /* All that is for the far end arrives in its order, and nothing else does. */

@@ -242,6 +242,14 @@ syntax_errors_name_their_line(void **state)
 }
 
 static void
+a_setting_outside_its_section_is_refused(void **state)
+{
+    assert_refused(*state, "\npool|max_total = 5\n",
+                   "c:2: max_total stands outside its section; expected sections of settings, "
+                   "as in pool { idle_timeout = 60s }");
+}
+
+static void
 an_unclosed_section_is_refused(void **state)
 {
     assert_refused(*state, "pool {\n  max_total = 5\n",
@@ -565,6 +573,7 @@ main(void)
         TEST(a_bad_choice_is_refused_with_the_choices),
         TEST(a_bad_address_is_named_alone),
         TEST(syntax_errors_name_their_line),
+        TEST(a_setting_outside_its_section_is_refused),
         TEST(an_unclosed_section_is_refused),
         TEST(a_nul_byte_is_refused),
         TEST(a_missing_file_is_refused),
