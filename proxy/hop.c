@@ -58,13 +58,12 @@ client_address(const struct exchange *exchange, char text[ADDRESS_TEXT_SIZE])
     return plain;
 }
 
-/* Does the connection end after this exchange, as far as it is for us to say? */
-static bool
-is_last_use(const struct exchange *exchange)
+bool
+hop_is_last_use(const struct exchange *exchange)
 {
     unsigned most = exchange->config->pool_max_uses;
 
-    return most > 0 && exchange->facts.uses >= most;
+    return most > 0 && exchange->facts.uses >= most && !exchange->is_pinned;
 }
 
 struct emit_hop
@@ -74,7 +73,7 @@ hop_for_origin(const struct exchange *exchange, char for_entry[HOP_FOR_SIZE])
         .name = slice_of(exchange->hop_name),
         .has_hops_left = exchange->has_hops_left,
         .hops_left = exchange->hops_left,
-        .is_last = is_last_use(exchange),
+        .is_last = hop_is_last_use(exchange),
     };
     char text[ADDRESS_TEXT_SIZE];
     struct slice address;

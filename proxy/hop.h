@@ -21,6 +21,13 @@ const char *hop_public_name(const struct exchange *exchange);
 /* Has the request come through this process before? */
 bool hop_is_loop(const struct exchange *exchange);
 
+/*
+ * Does the upstream connection end with this exchange, as the settings that it began under say?
+ * The origin is told so (RFC 9112 §9.6); then nothing may follow, whatever the settings are by
+ * now. A pinned connection lasts as long as its client needs it.
+ */
+bool hop_is_last_use(const struct exchange *exchange);
+
 /* Room for an element of Forwarded or X-Forwarded-For and the NUL. */
 #define HOP_FOR_SIZE (ADDRESS_TEXT_SIZE + 8)
 

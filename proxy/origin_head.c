@@ -4,6 +4,7 @@
  */
 #include "proxy/origin_head.h"
 
+#include "proxy/hop.h"
 #include "proxy/http/fields.h"
 #include "proxy/http/upgrade.h"
 
@@ -37,8 +38,9 @@ note_terms(struct exchange *exchange, const struct head *head)
     struct keep_alive announced = fields_parse_keep_alive(head);
     uint64_t timeout_ms = (uint64_t)announced.timeout_s * 1000;
 
-    exchange->is_parkable =
-        fields_keep_alive(head, false) && exchange->answer_body.kind != BODY_UNTIL_CLOSE;
+    exchange->is_parkable = fields_keep_alive(head, false) &&
+                            exchange->answer_body.kind != BODY_UNTIL_CLOSE &&
+                            !hop_is_last_use(exchange);
     if (announced.has_timeout && announced.timeout_s == 0)
         exchange->is_parkable = false;
     exchange->terms.idle_timeout_ms = timeout_ms < UINT32_MAX ? (unsigned)timeout_ms : 0;
