@@ -83,6 +83,20 @@ write_reuse(struct evbuffer *to, const struct overview_sums *sums, struct pool *
     end_table(to);
 }
 
+/* Only where there are limits, or were. */
+static void
+write_limits(struct evbuffer *to, const struct overview_sums *sums, size_t account_count)
+{
+    if (account_count == 0 && sums->proxy[PROXY_STAT_THROTTLED] == 0 &&
+        sums->proxy[PROXY_STAT_CLIENTS_DROPPED] == 0)
+        return;
+    begin_table(to, "Limits");
+    add_row(to, "clients and users kept in mind", account_count);
+    add_row(to, "bytes that waited for bandwidth", sums->proxy[PROXY_STAT_THROTTLED_BYTES]);
+    add_row(to, "connections closed unanswered", sums->proxy[PROXY_STAT_CLIENTS_DROPPED]);
+    end_table(to);
+}
+
 static void
 write_errors(struct evbuffer *to, const uint64_t *reasons)
 {
@@ -124,6 +138,7 @@ status_page_write(const struct overview *overview, struct evbuffer *to)
     add_row(to, "answered from memory", sums.dns[DNS_STAT_HITS]);
     add_row(to, "failed", sums.dns[DNS_STAT_FAILURES]);
     end_table(to);
+    write_limits(to, &sums, limit_table_count(overview->limits));
     write_errors(to, sums.reasons);
     evbuffer_add(to, page_end, sizeof(page_end) - 1);
 }
