@@ -40,7 +40,7 @@ printed_config_is_whole() {
 
 # Its comments taken off, the sample sets each setting, and to what it is without a file.
 sample_is_complete() {
-  sed 's/^    # \([a-z_]* = \)/    \1/' "$here/../../docs/carpool.conf" >"$work/sample"
+  sed 's/^    # \([a-z0-9_]* = \)/    \1/' "$here/../../docs/carpool.conf" >"$work/sample"
   "$CARPOOL" --print-config --config "$work/sample" >"$work/printed" || return
   ! grep ' = ' "$work/printed" | grep -v " # $work/sample:" || return
   diff <(sed 's/ # .*//' "$work/printed") <("$CARPOOL" --print-config)
