@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -69,6 +70,14 @@ stream_pulse(const struct stream *stream)
     if (count == -1)
         return errno == EAGAIN ? PULSE_QUIET : PULSE_GONE;
     return count == 0 ? PULSE_GONE : PULSE_NOISY;
+}
+
+bool
+stream_has_ended(const struct stream *stream)
+{
+    struct pollfd end = {.fd = stream->fd, .events = POLLRDHUP};
+
+    return poll(&end, 1, 0) == 1;
 }
 
 void

@@ -1,6 +1,7 @@
 #ifndef CARPOOL_BASE_STREAM_H
 #define CARPOOL_BASE_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -36,6 +37,9 @@ enum err stream_finish(struct stream *stream);
 
 /* Looks without taking anything. Any thread that owns the stream. */
 enum pulse stream_pulse(const struct stream *stream);
+
+/* Has the far side ended or reset the connection, whatever is left to read? */
+bool stream_has_ended(const struct stream *stream);
 
 /* Closes the socket; the stream is empty (fd -1) afterwards. Empty streams are fine. */
 void stream_close(struct stream *stream);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "pool/bucket.h"
 #include "pool/lane.h"
 
 /* Room for what parks between counting and copying; the rest waits for the next sweep. */
@@ -64,7 +65,7 @@ judge_all(struct pool *pool, struct upstream_list *list)
 
     while ((upstream = TAILQ_FIRST(list)) != NULL) {
         TAILQ_REMOVE(list, upstream, in_shard);
-        if (stream_pulse(&upstream->stream) == PULSE_QUIET)
+        if (pool_probe(pool, &upstream->bucket->key, &upstream->stream) == PULSE_QUIET)
             shelf_give(pool->shelf, upstream);
         else
             pool_discard(pool, upstream);

@@ -8,6 +8,7 @@
 #include "base/stats.h"
 #include "pool/limits.h"
 #include "pool/pool.h"
+#include "pool/quarantine.h"
 #include "pool/shelf.h"
 #include "pool/tuple_table.h"
 #include "pool/upstream.h"
@@ -19,6 +20,7 @@ struct pool {
     struct pool_limits limits;
     struct shelf *shelf;
     struct tuple_table *table;
+    struct quarantine *quarantine;
     _Atomic unsigned tunnels;
     _Atomic unsigned pinned;
     stat_counter stats[POOL_STAT_COUNT]; /* what no lane did; written by any thread */
@@ -43,5 +45,20 @@ void lane_leave(struct lane *lane);
 /* Closes an upstream that holds a slot and releases the slot. Not under a lock. */
 void lane_discard(struct lane *lane, struct upstream *upstream);
 void pool_discard(struct pool *pool, struct upstream *upstream);
+
+/*
+ * The pulse of a stream that should be silent. Bytes that nobody asked for put its host into
+ * quarantine, unless they are its last word (a 408, RFC 9110 §15.5.9): with its end behind them
+ * they cannot become somebody's answer. Any thread that owns it.
+ */
+enum pulse pool_probe(struct pool *pool, const struct pool_key *key,
+                      const struct stream *stream);
+
+/* Such bytes came from this connection, if it did not end behind them. Any thread. */
+void pool_note_stray(struct pool *pool, const struct pool_key *key,
+                     const struct stream *stream);
+
+/* May connections to this host be used more than once? Any thread. */
+bool pool_trusts(struct pool *pool, const struct pool_key *key);
 
 #endif

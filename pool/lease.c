@@ -77,8 +77,12 @@ lease_try(struct lease *lease, struct upstream *upstream)
         lane_discard(lane, upstream);
         return false;
     }
-    if (stream_pulse(&upstream->stream) != PULSE_QUIET) {
+    if (pool_probe(lane->pool, &lease->key, &upstream->stream) != PULSE_QUIET) {
         stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
+        lane_discard(lane, upstream);
+        return false;
+    }
+    if (upstream->uses > 0 && !pool_trusts(lane->pool, &lease->key)) {
         lane_discard(lane, upstream);
         return false;
     }

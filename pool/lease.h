@@ -73,6 +73,12 @@ const struct lease_facts *lease_facts(const struct lease *lease);
 /* Notes traffic for the table of connections. */
 void lease_count(struct lease *lease, uint64_t sent_bytes, uint64_t received_bytes);
 
+/* The pulse of a HELD lease's connection, as long as its origin has nothing to answer. */
+enum pulse lease_probe(const struct lease *lease);
+
+/* Bytes were read from a HELD lease's connection that nobody asked for: its host is caught. */
+void lease_note_stray(const struct lease *lease);
+
 /* What HTTP learned about whether and how the connection may be used again. */
 struct park_terms {
     unsigned idle_timeout_ms; /* announced by the origin's Keep-Alive; 0: nothing announced */

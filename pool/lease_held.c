@@ -76,7 +76,7 @@ may_serve_again(struct lease *lease, const struct park_terms *terms)
     upstream->used_us = now_us;
     atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
     return !upstream_is_spent(upstream, &lease->lane->pool->limits, now_us) &&
-           stream_pulse(&upstream->stream) == PULSE_QUIET;
+           pool_probe(lease->lane->pool, &lease->key, &upstream->stream) == PULSE_QUIET;
 }
 
 void
@@ -86,7 +86,8 @@ lease_park(struct lease **owned, const struct park_terms *terms)
     struct upstream *upstream = lease->upstream;
     struct lane *lane = lease->lane;
 
-    if (lease->is_tunnel || lease->is_pinned || !may_serve_again(lease, terms)) {
+    if (lease->is_tunnel || lease->is_pinned || !may_serve_again(lease, terms) ||
+        !pool_trusts(lane->pool, &lease->key)) {
         lease_discard(owned);
         return;
     }
@@ -116,6 +117,18 @@ lease_discard(struct lease **owned)
         lane_discard(lease->lane, upstream);
     }
     lease_free(lease);
+}
+
+enum pulse
+lease_probe(const struct lease *lease)
+{
+    return pool_probe(lease->lane->pool, &lease->key, &lease->upstream->stream);
+}
+
+void
+lease_note_stray(const struct lease *lease)
+{
+    pool_note_stray(lease->lane->pool, &lease->key, &lease->upstream->stream);
 }
 
 enum err
@@ -165,7 +178,7 @@ lease_resume(struct lease *lease, lease_rule *rule, const void *rule_arg)
     assert(lease->is_pinned);
     if (upstream_is_spent(upstream, &lane->pool->limits, clock_now_us()))
         return ERR_CLOSED;
-    if (stream_pulse(&upstream->stream) != PULSE_QUIET) {
+    if (pool_probe(lane->pool, &lease->key, &upstream->stream) != PULSE_QUIET) {
         stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
         return ERR_CLOSED;
     }

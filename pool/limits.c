@@ -22,6 +22,7 @@ limits_set(struct pool_limits *limits, const struct pool_settings *settings)
     limit_set(&limits->max_pinned, settings->max_pinned);
     limit_set(&limits->max_waiting, settings->max_waiting);
     limit_set(&limits->fresh_for_unsafe_ms, settings->fresh_for_unsafe_ms);
+    limit_set(&limits->quarantine_ms, settings->quarantine_ms);
     limit_set(&limits->connect_timeout_ms, settings->connect_timeout_ms);
     limit_set(&limits->queue_timeout_ms, settings->queue_timeout_ms);
 }

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "pool/dial.h"
 #include "pool/janitor.h"
@@ -34,6 +35,7 @@ pool_new(const struct pool_settings *settings)
     limits_set(&pool->limits, settings);
     pool->shelf = shelf_new(&pool->limits, on_evicted, pool);
     pool->table = tuple_table_new();
+    pool->quarantine = quarantine_new();
     return pool;
 }
 
@@ -47,6 +49,7 @@ pool_free(struct pool *pool)
     assert(atomic_load(&pool->tunnels) == 0 && atomic_load(&pool->pinned) == 0);
     shelf_free(pool->shelf);
     tuple_table_free(pool->table);
+    quarantine_free(pool->quarantine);
     free(pool);
 }
 
@@ -99,6 +102,7 @@ pool_gauges(struct pool *pool, struct pool_gauges *gauges)
         .tunnels = atomic_load_explicit(&pool->tunnels, memory_order_relaxed),
         .pinned = atomic_load_explicit(&pool->pinned, memory_order_relaxed),
         .hosts = counts.buckets,
+        .quarantined = quarantine_size(pool->quarantine),
     };
 }
 
@@ -114,6 +118,36 @@ pool_each_connection(struct pool *pool, size_t most_rows,
                      void (*visit)(const struct tuple_view *view, void *arg), void *arg)
 {
     tuple_each(pool->table, most_rows, visit, arg);
+}
+
+void
+pool_note_stray(struct pool *pool, const struct pool_key *key, const struct stream *stream)
+{
+    unsigned for_ms = limit_of(&pool->limits.quarantine_ms);
+
+    if (stream_has_ended(stream))
+        return;
+    atomic_fetch_add_explicit(&pool->stats[POOL_STAT_STRAYS], 1, memory_order_relaxed);
+    if (for_ms > 0 && quarantine_add(pool->quarantine, key, for_ms))
+        log_event(LOG_LEVEL_WARN, "origin sent bytes that nobody asked for",
+                  "host=%s port=%u quarantine_ms=%u", key->host, (unsigned)key->port, for_ms);
+}
+
+enum pulse
+pool_probe(struct pool *pool, const struct pool_key *key, const struct stream *stream)
+{
+    enum pulse pulse = stream_pulse(stream);
+
+    if (pulse == PULSE_NOISY)
+        pool_note_stray(pool, key, stream);
+    return pulse;
+}
+
+bool
+pool_trusts(struct pool *pool, const struct pool_key *key)
+{
+    return limit_of(&pool->limits.quarantine_ms) == 0 ||
+           !quarantine_holds(pool->quarantine, key);
 }
 
 void

@@ -33,8 +33,9 @@ struct pool_settings {
     unsigned max_pinned;          /* connections that belong to one client each */
     unsigned max_waiting;         /* leases that queue, in total; ERR_QUEUE_FULL beyond */
     unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
-    unsigned connect_timeout_ms;  /* DNS, TCP, all addresses together */
-    unsigned queue_timeout_ms;    /* wait for a connection at a cap */
+    unsigned quarantine_ms; /* no reuse of a host that sent bytes nobody asked for; 0: off */
+    unsigned connect_timeout_ms; /* DNS, TCP, all addresses together */
+    unsigned queue_timeout_ms;   /* wait for a connection at a cap */
 };
 
 struct pool *pool_new(const struct pool_settings *settings);
@@ -67,7 +68,8 @@ struct pool_gauges {
     uint64_t waiting; /* leases that queue at a cap */
     uint64_t tunnels;
     uint64_t pinned;
-    uint64_t hosts; /* buckets */
+    uint64_t hosts;       /* buckets */
+    uint64_t quarantined; /* hosts */
 };
 void pool_gauges(struct pool *pool, struct pool_gauges *gauges);
 

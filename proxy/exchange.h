@@ -89,13 +89,14 @@ struct exchange {
     /* the upstream connection */
     struct lease *lease;
     enum err lease_err;
-    struct watch watch;    /* open while the lease is held */
-    unsigned ready;        /* WATCH_READ, WATCH_WRITE: seen and not yet used */
-    bool is_pinned;        /* it belongs to the client alone */
-    bool is_mid_handshake; /* the login on it is not over: its next step goes nowhere else */
-    bool has_lost_origin;  /* it closed or broke: nothing more can be sent to it */
-    bool is_answer_old;    /* what came was sent before it saw this request */
-    bool has_sent;         /* the origin's socket took something of this request */
+    struct watch watch;     /* open while the lease is held */
+    unsigned ready;         /* WATCH_READ, WATCH_WRITE: seen and not yet used */
+    bool is_pinned;         /* it belongs to the client alone */
+    bool is_mid_handshake;  /* the login on it is not over: its next step goes nowhere else */
+    bool has_lost_origin;   /* it closed or broke: nothing more can be sent to it */
+    bool is_answer_old;     /* what came was sent before it saw this request */
+    uint64_t sent_here;     /* of sent_bytes, on this connection */
+    uint64_t received_here; /* of received_bytes */
     struct lease_facts facts;
     bool has_facts;
 

@@ -131,6 +131,11 @@ write_gauges(struct evbuffer *to, struct pool *pool)
     write_one(to,
               &(struct metric){"gauge", "upstream_hosts", "Hosts with upstream connections"},
               gauges.hosts);
+    write_one(to,
+              &(struct metric){"gauge", "upstream_hosts_quarantined",
+                               "Hosts whose connections are used once, as they sent bytes "
+                               "that nobody had asked for"},
+              gauges.quarantined);
 }
 
 void

@@ -179,15 +179,15 @@ read_heads(struct exchange *exchange, struct slice *bytes)
 }
 
 /*
- * An answer acknowledges the request that it answers. What comes on a reused connection while
- * not a byte of the request is acknowledged was on its way before, belongs to somebody else's
- * request or to none, and was too late for the probe (RFC 9112 §9.2).
+ * An answer acknowledges the request that it answers. What comes while not a byte of the
+ * request is acknowledged was on its way before, belongs to somebody else's request or to none,
+ * and was too late for the probe (RFC 9112 §9.2).
  */
 static bool
 is_before_request(struct exchange *exchange, size_t got)
 {
-    return exchange->facts.may_be_stale && exchange->received_bytes == got &&
-           stream_unacknowledged(lease_stream(exchange->lease)) >= exchange->sent_bytes;
+    return exchange->received_here == got &&
+           stream_unacknowledged(lease_stream(exchange->lease)) >= exchange->sent_here;
 }
 
 enum flow
@@ -204,6 +204,7 @@ origin_head_read(struct exchange *exchange)
     if (err != ERR_OK)
         return FLOW_ORIGIN_LOST;
     if (is_before_request(exchange, bytes.size)) {
+        lease_note_stray(exchange->lease);
         exchange->is_answer_old = true;
         return FLOW_ORIGIN_LOST;
     }

@@ -70,6 +70,7 @@ pool_settings_of(const struct config *config)
         .max_pinned = config->pool_max_pinned,
         .max_waiting = config->pool_max_waiting,
         .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
+        .quarantine_ms = config->pool_quarantine,
         .connect_timeout_ms = config->timeout_connect,
         .queue_timeout_ms = config->timeout_queue,
     };

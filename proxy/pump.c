@@ -74,7 +74,7 @@ send_up(void *arg, const struct iovec *parts, int count)
         return;
     }
     exchange->sent_bytes += sent;
-    exchange->has_sent = exchange->has_sent || sent > 0;
+    exchange->sent_here += sent;
     worker_count(exchange->worker, PROXY_STAT_TO_ORIGINS, sent);
     lease_count(exchange->lease, sent, 0);
     buf_consume(to_origin, sent < had ? sent : had);
@@ -203,6 +203,7 @@ pump_read_origin(struct exchange *exchange, struct slice *bytes)
     if (err != ERR_OK)
         return err;
     exchange->received_bytes += got;
+    exchange->received_here += got;
     worker_count(worker, PROXY_STAT_FROM_ORIGINS, got);
     lease_count(exchange->lease, 0, got);
     *bytes = (struct slice){worker->scratch, got};
@@ -240,8 +241,10 @@ pump_answer(struct exchange *exchange, struct slice head, struct slice bytes)
     if (parse == PARSE_DONE && !was_done && gather.is_chunked)
         gather_raw(&gather, EMIT_LAST_CHUNK);
     /* Bytes behind the end of an answer belong to nobody: the connection is not used again. */
-    if (bytes.size > 0)
+    if (bytes.size > 0 && exchange->is_parkable) {
         exchange->is_parkable = false;
+        lease_note_stray(exchange->lease);
+    }
     if (body->is_done)
         exchange_give_back(exchange);
     gather_flush(&gather);

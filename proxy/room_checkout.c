@@ -101,9 +101,15 @@ checkout_done(struct exchange *exchange)
     exchange->facts = *lease_facts(exchange->lease);
     exchange->has_facts = true;
     exchange->ready = WATCH_WRITE;
-    exchange->has_sent = false;
+    exchange->sent_here = 0;
+    exchange->received_here = 0;
     watch_open(&exchange->watch, exchange->worker->base, lease_stream(exchange->lease)->fd,
                on_origin_ready, exchange);
+    /* What was not dialed for us was probed when it was taken. */
+    if (!is_tunnel && !exchange->facts.may_be_stale &&
+        lease_probe(exchange->lease) == PULSE_NOISY)
+        return exchange_fail_origin(exchange, REASON_ORIGIN_BROKEN,
+                                    "it spoke before it was asked");
     if (!pin_for_request(exchange))
         return exchange_fail_origin(exchange, REASON_PINS_FULL, NULL);
     if (prepare(exchange) != ERR_OK)

@@ -16,9 +16,9 @@ may_retry(const struct exchange *exchange)
 {
     return exchange->facts.may_be_stale && !exchange->is_retry && !exchange->has_answer &&
            !exchange->is_mid_handshake &&
-           (exchange->received_bytes == 0 || exchange->is_answer_old) &&
+           (exchange->received_here == 0 || exchange->is_answer_old) &&
            (exchange->is_replayable ||
-            (!exchange->has_sent && exchange->request_body.kind == BODY_NONE));
+            (exchange->sent_here == 0 && exchange->request_body.kind == BODY_NONE));
 }
 
 static enum step

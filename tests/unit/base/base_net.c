@@ -69,6 +69,19 @@ unasked_bytes_make_the_pulse_noisy_and_stay_unread(void **state)
 }
 
 static void
+end_is_seen_behind_unread_bytes(void **state)
+{
+    struct pair *p = *state;
+
+    assert_false(stream_has_ended(&p->ours));
+    assert_int_equal(write(p->theirs, "x", 1), 1);
+    assert_false(stream_has_ended(&p->ours));
+    shutdown(p->theirs, SHUT_WR);
+    assert_true(stream_has_ended(&p->ours));
+    assert_int_equal(stream_pulse(&p->ours), PULSE_NOISY);
+}
+
+static void
 closed_far_side_is_gone(void **state)
 {
     struct pair *p = *state;
@@ -238,6 +251,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(silent_stream_has_a_quiet_pulse, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(end_is_seen_behind_unread_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unasked_bytes_make_the_pulse_noisy_and_stay_unread,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(closed_far_side_is_gone, set_up, tear_down),

@@ -134,10 +134,11 @@ look_shelf(struct world *world)
 
     if (!is_unused && !world_says(world, 1, "empty")) {
         wanted = world_number(world, world_word(world, 1));
-        if (world_says(world, 2, "pinned"))
-            state = "pinned";
+        if (world_says(world, 2, "pinned") || world_says(world, 2, "dialing"))
+            state = world_word(world, 2);
         else if (!world_says(world, 2, "parked"))
-            world_fail(world, "shelf N parked, shelf N pinned, shelf empty, or shelf unused");
+            world_fail(world,
+                       "shelf N parked, N pinned or N dialing, shelf empty, or shelf unused");
     }
     do {
         if (!fetch(world, "/connections", &rows))

@@ -103,16 +103,20 @@ send_signal(struct world *world)
     static const struct {
         const char *word;
         int number;
-    } signals[] = {{"HUP", SIGHUP}, {"TERM", SIGTERM}, {"INT", SIGINT}};
+    } signals[] = {{"HUP", SIGHUP},
+                   {"TERM", SIGTERM},
+                   {"INT", SIGINT},
+                   {"STOP", SIGSTOP},
+                   {"CONT", SIGCONT}};
 
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         if (world_says(world, 1, signals[i].word)) {
-            world->may_end |= signals[i].number != SIGHUP;
+            world->may_end |= signals[i].number == SIGTERM || signals[i].number == SIGINT;
             kill(world->carpool.pid, signals[i].number);
             return;
         }
     }
-    world_fail(world, "signal HUP, TERM or INT");
+    world_fail(world, "signal HUP, TERM, INT, STOP or CONT");
 }
 
 static void
