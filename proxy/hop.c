@@ -63,7 +63,7 @@ hop_is_last_use(const struct exchange *exchange)
 {
     unsigned most = exchange->config->pool_max_uses;
 
-    return most > 0 && exchange->facts.uses >= most && !exchange->is_pinned;
+    return most > 0 && exchange->facts.uses >= most;
 }
 
 struct emit_hop

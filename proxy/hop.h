@@ -24,7 +24,7 @@ bool hop_is_loop(const struct exchange *exchange);
 /*
  * Does the upstream connection end with this exchange, as the settings that it began under say?
  * The origin is told so (RFC 9112 §9.6); then nothing may follow, whatever the settings are by
- * now. A pinned connection lasts as long as its client needs it.
+ * now.
  */
 bool hop_is_last_use(const struct exchange *exchange);
 
