@@ -27,6 +27,14 @@ config_of(const struct client_limits *limits)
     return limits->client->worker->epoch->config;
 }
 
+static bool
+is_paced(const struct client_limits *limits)
+{
+    const struct config *config = config_of(limits);
+
+    return config->limit_bandwidth_per_client > 0 || config->limit_bandwidth_per_user > 0;
+}
+
 /* When that direction has its turn: the latest of all parties says. 0: it is in no line. */
 static uint64_t
 due_of(const struct client_limits *limits, enum limit_flow flow)
@@ -120,12 +128,16 @@ begin_wait(struct client_limits *limits, uint64_t from_ns, uint64_t due_ns, size
 size_t
 client_pace_room(struct client_limits *limits, enum limit_flow flow)
 {
-    uint64_t at_ns = now_ns();
-    uint64_t before_ns = due_of(limits, flow);
     size_t room = WORKER_SCRATCH_SIZE;
     size_t portion = 0;
+    uint64_t before_ns;
     uint64_t due_ns;
+    uint64_t at_ns;
 
+    if (!is_paced(limits))
+        return room;
+    at_ns = now_ns();
+    before_ns = due_of(limits, flow);
     for (enum limit_party party = 0; party < LIMIT_PARTY_COUNT; party++) {
         struct client_share *share = &limits->shares[party];
         const struct limit_rate rate = rate_of(config_of(limits), party);
@@ -166,8 +178,11 @@ client_pace_waits(struct client_limits *limits, enum limit_flow flow)
 void
 client_pace_charge(struct client_limits *limits, enum limit_flow flow, size_t size)
 {
-    uint64_t at_ns = now_ns();
+    uint64_t at_ns;
 
+    if (!is_paced(limits))
+        return;
+    at_ns = now_ns();
     for (enum limit_party party = 0; party < LIMIT_PARTY_COUNT; party++) {
         struct client_share *share = &limits->shares[party];
         const struct limit_rate rate = rate_of(config_of(limits), party);
