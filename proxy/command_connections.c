@@ -88,6 +88,9 @@ refused(const char *url, const struct http_got *got)
     memcpy(why, got->body.data, size);
     why[size] = '\0';
     why[strcspn(why, "\r\n")] = '\0';
+    for (char *c = why; *c != '\0'; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            *c = '?';
     fprintf(stderr, "carpool: %s: answered with status %u: %s\n", url, got->status, why);
     return 1;
 }
@@ -107,19 +110,31 @@ print_closed(struct slice body, const char *url)
     return result == 0 ? 0 : 1;
 }
 
+/* url has 128 bytes. */
+static void
+admin_url(const struct config *config, const char *path, char *url)
+{
+    if (config->admin_path != NULL)
+        snprintf(url, 128, "http://localhost%s", path);
+    else
+        command_url(&config->admin, path, url);
+}
+
 /* With the token, if there is one; says what went wrong. */
 static enum err
 ask_admin(const struct config *config, const char *method, const char *url,
           struct http_got *got)
 {
     char fields[1024];
+    const struct http_question question = {
+        .method = method, .url = url, .fields = fields, .socket_path = config->admin_path};
     enum err err;
 
     if (config->admin_token != NULL)
         snprintf(fields, sizeof(fields), "Authorization: Bearer %s\r\n", config->admin_token);
     else
         snprintf(fields, sizeof(fields), "X-Requested-With: carpool\r\n");
-    err = http_ask(method, url, fields, ANSWER_AT_MOST, got);
+    err = http_ask(&question, ANSWER_AT_MOST, got);
     explicit_bzero(fields, sizeof(fields));
     if (err != ERR_OK)
         fprintf(stderr, "carpool: %s: %s\n", url, err_text(err));
@@ -133,7 +148,7 @@ list(const struct config *config)
     struct http_got got;
     int result;
 
-    command_url(&config->admin, "/connections", url);
+    admin_url(config, "/connections", url);
     if (ask_admin(config, "GET", url, &got) != ERR_OK)
         return 1;
     result = got.status == 200 ? print_table(got.body, url) : refused(url, &got);
@@ -154,7 +169,7 @@ close_parked(const struct config *config, const char *host)
         fprintf(stderr, "carpool: --close: this is no host; expected NAME, NAME:PORT or all\n");
         return 2;
     }
-    command_url(&config->admin, "/connections/close?", base);
+    admin_url(config, "/connections/close?", base);
     if (strcmp(host, "all") == 0)
         snprintf(url, sizeof(url), "%sall=true", base);
     else
@@ -169,7 +184,8 @@ close_parked(const struct config *config, const char *host)
 int
 command_connections(const struct config *config, const char *to_close)
 {
-    if (!config->has_admin || address_port(&config->admin) == 0) {
+    if (config->admin_path == NULL &&
+        (!config->has_admin || address_port(&config->admin) == 0)) {
         fputs("carpool: the admin address is not known; expected --admin ADDR:PORT\n", stderr);
         return 1;
     }

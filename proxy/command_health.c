@@ -26,7 +26,7 @@ command_health(const struct config *config, const char *url)
         url = made;
     }
     command_bound_time();
-    err = http_ask("GET", url, "", ANSWER_AT_MOST, &got);
+    err = http_ask(&(struct http_question){.method = "GET", .url = url}, ANSWER_AT_MOST, &got);
     if (err != ERR_OK) {
         fprintf(stderr, "carpool: %s: %s\n", url, err_text(err));
         return 1;

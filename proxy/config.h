@@ -36,10 +36,11 @@ struct config {
     /* understood from the texts */
     struct address *listeners; /* proxy.listen */
     size_t listener_count;
-    bool has_admin;
-    struct address admin; /* admin.listen */
-    char *admin_token;    /* what admin.token_file holds; NULL: none. Never shown */
-    struct rules *rules;  /* all of access, in one list */
+    bool has_admin;         /* admin.listen is an address */
+    struct address admin;   /* that one */
+    const char *admin_path; /* of a unix socket in its stead, in the text; NULL: none */
+    char *admin_token;      /* what admin.token_file holds; NULL: none. Never shown */
+    struct rules *rules;    /* all of access, in one list */
 
     /* where each setting was given, such as "carpool.conf:12"; NULL: it is the preset */
     char *given_at[SETTING_TOTAL];

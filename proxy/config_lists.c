@@ -3,12 +3,14 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "base/mem.h"
 #include "proxy/config_set.h"
 
 /* As many addresses, ranges or ports as a setting may list. */
 #define LIST_MOST 256
+#define UNIX "unix:"
 
 static enum err
 understand_listeners(struct config *config, struct slice *bad)
@@ -30,12 +32,26 @@ understand_listeners(struct config *config, struct slice *bad)
     return count > 0 ? ERR_OK : ERR_SYNTAX;
 }
 
+/* From the root, and short enough for the system. */
+static bool
+is_path(const char *path)
+{
+    struct sockaddr_un address;
+
+    return path[0] == '/' && strlen(path) < sizeof(address.sun_path);
+}
+
 static enum err
 understand_admin(struct config *config)
 {
     struct slice text = slice_of(config->admin_listen);
 
-    config->has_admin = !slice_equal(text, SLICE("off"));
+    bool is_unix = strncmp(text.data, UNIX, sizeof(UNIX) - 1) == 0;
+
+    config->admin_path = is_unix ? text.data + sizeof(UNIX) - 1 : NULL;
+    config->has_admin = !is_unix && !slice_equal(text, SLICE("off"));
+    if (is_unix)
+        return is_path(config->admin_path) ? ERR_OK : ERR_SYNTAX;
     return config->has_admin ? address_parse(text, &config->admin) : ERR_OK;
 }
 

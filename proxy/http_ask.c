@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proxy/bind_unix.h"
+
 struct url {
     struct slice authority; /* as written, for the Host field */
     struct slice path;
@@ -79,7 +81,7 @@ connect_to(const struct url *url, int *fd)
 }
 
 static enum err
-send_request(int fd, const char *method, const struct url *url, const char *fields)
+send_request(int fd, const struct http_question *question, const struct url *url)
 {
     struct buf request;
     struct slice bytes;
@@ -87,8 +89,9 @@ send_request(int fd, const char *method, const struct url *url, const char *fiel
     enum err err;
 
     buf_init(&request, 4096);
-    err = buf_printf(&request, "%s %.*s HTTP/1.0\r\nHost: %.*s\r\n%s\r\n", method,
-                     SLICE_ARGS(url->path), SLICE_ARGS(url->authority), fields);
+    err = buf_printf(&request, "%s %.*s HTTP/1.0\r\nHost: %.*s\r\n%s\r\n", question->method,
+                     SLICE_ARGS(url->path), SLICE_ARGS(url->authority),
+                     question->fields != NULL ? question->fields : "");
     bytes = buf_bytes(&request);
     /* Fits into an empty socket buffer, so a blocking send takes all of it. */
     if (err == ERR_OK) {
@@ -141,8 +144,7 @@ split_answer(struct http_got *got)
 }
 
 enum err
-http_ask(const char *method, const char *url, const char *fields, size_t at_most,
-         struct http_got *got)
+http_ask(const struct http_question *question, size_t at_most, struct http_got *got)
 {
     struct http_got made = {.status = 0};
     struct url parts;
@@ -150,11 +152,12 @@ http_ask(const char *method, const char *url, const char *fields, size_t at_most
     enum err err;
 
     buf_init(&made.bytes, at_most);
-    err = split_url(url, &parts);
+    err = split_url(question->url, &parts);
     if (err == ERR_OK)
-        err = connect_to(&parts, &fd);
+        err = question->socket_path != NULL ? connect_unix(question->socket_path, &fd)
+                                            : connect_to(&parts, &fd);
     if (err == ERR_OK)
-        err = send_request(fd, method, &parts, fields);
+        err = send_request(fd, question, &parts);
     if (err == ERR_OK)
         err = read_answer(fd, &made.bytes);
     if (err == ERR_OK)

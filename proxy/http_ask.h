@@ -5,6 +5,15 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+/* A request without a body. */
+struct http_question {
+    const char *method;
+    const char *url;    /* http://HOST:PORT/PATH */
+    const char *fields; /* further lines of the head, each with its CRLF; NULL: none */
+    const char
+        *socket_path; /* of a unix socket that is asked in place of the host; NULL: none */
+};
+
 /* An answer; reset() the bytes. */
 struct http_got {
     struct buf bytes; /* all of it */
@@ -13,12 +22,10 @@ struct http_got {
 };
 
 /*
- * Asks http://HOST:PORT/PATH without a body, and waits for the whole answer, at most size
- * bytes. fields are further lines of the head, each with its CRLF. For the commands that ask a
- * running carpool: it blocks, so the caller bounds it with alarm(). ERR_SYNTAX: not such a URL,
- * or not an answer in HTTP.
+ * Asks, and waits for the whole answer, at most size bytes. For the commands that ask a running
+ * carpool: it blocks, so the caller bounds it with alarm(). ERR_SYNTAX: not such a URL, or not
+ * an answer in HTTP.
  */
-enum err http_ask(const char *method, const char *url, const char *fields, size_t at_most,
-                  struct http_got *got);
+enum err http_ask(const struct http_question *question, size_t at_most, struct http_got *got);
 
 #endif

@@ -69,9 +69,16 @@ add_clients(const struct config *config, size_t worker_count, struct listening *
 static enum err
 add_admin(const struct config *config, struct listening *listening, struct complaint *complaint)
 {
-    enum err err = bind_listeners(&config->admin, 1, &listening->admin_fd,
-                                  &listening->bound[listening->bound_count]);
+    enum err err;
 
+    if (config->admin_path != NULL) {
+        err = bind_unix(config->admin_path, &listening->admin_fd, &listening->admin_file);
+        if (err != ERR_OK)
+            complain(complaint, "cannot listen on %s: %s", config->admin_listen, err_text(err));
+        return err;
+    }
+    err = bind_listeners(&config->admin, 1, &listening->admin_fd,
+                         &listening->bound[listening->bound_count]);
     if (err == ERR_OK)
         listening->bound_count++;
     else
@@ -93,7 +100,7 @@ listening_open(const struct config *config, size_t worker_count, struct listenin
     listening->fds = xcalloc(listening->fd_count, sizeof(listening->fds[0]));
     memset(listening->fds, -1, listening->fd_count * sizeof(listening->fds[0]));
     err = add_clients(config, worker_count, listening, complaint);
-    if (err == ERR_OK && config->has_admin)
+    if (err == ERR_OK && (config->has_admin || config->admin_path != NULL))
         err = add_admin(config, listening, complaint);
     if (err != ERR_OK)
         listening_fini(listening);
@@ -128,6 +135,8 @@ listening_fini(struct listening *listening)
             close(listening->fds[i]);
     if (listening->admin_fd != -1)
         close(listening->admin_fd);
+    if (listening->admin_file.path != NULL)
+        unlink_unix(&listening->admin_file);
     free(listening->fds);
     free(listening->bound);
     memset(listening, 0, sizeof(*listening));

@@ -415,7 +415,9 @@ tell_ready(const struct program *program)
     printf("carpool %s ready: proxy", CARPOOL_VERSION);
     for (size_t i = 0; i < listening->proxy_count; i++)
         printf(" http://%s", address_format(&listening->bound[i], text));
-    if (program->admin != NULL)
+    if (listening->admin_file.path != NULL)
+        printf(" admin unix:%s", listening->admin_file.path);
+    else if (program->admin != NULL)
         printf(" admin http://%s",
                address_format(&listening->bound[listening->proxy_count], text));
     else

@@ -148,7 +148,7 @@ expects_text(const struct setting *setting)
     case SETTING_proxy_listen:
         return "addresses as ADDR:PORT or [ADDR]:PORT, separated by commas";
     case SETTING_admin_listen:
-        return "off, or an address as ADDR:PORT or [ADDR]:PORT";
+        return "off, an address as ADDR:PORT or [ADDR]:PORT, or unix:/PATH";
     case SETTING_admin_hosts:
         return "host names, separated by commas";
     case SETTING_log_access:

@@ -147,6 +147,51 @@ claim "where others could ask, nothing is closed without a token" answers 403 -X
 claim "it says how" grep -q 'set admin.token_file' "$work/body"
 end
 
+# --- a unix socket
+
+on_socket() {
+  answers "$1" --unix-socket "$work/admin" "${@:2}"
+}
+
+is_gone_with_it() {
+  end
+  [ ! -e "$work/admin" ]
+}
+
+starts_not() {
+  local said status
+  said=$("$CARPOOL" --listen 127.0.0.1:0 --admin "unix:$1" 2>&1)
+  status=$?
+  equal "$said" "carpool: cannot listen on unix:$1: $2" && equal "$status" 1
+}
+
+connections_on_socket() {
+  equal "$("$CARPOOL" connections --admin "unix:$work/admin" "${@:2}" 2>&1)" "$1"
+}
+
+umask 0
+carpool_start --admin "unix:$work/admin"
+kill -KILL "$carpool_pid"
+wait "$carpool_pid" 2>/dev/null
+claim "a killed one leaves its socket" test -S "$work/admin"
+carpool_start --admin "unix:$work/admin" --set "admin.token_file=$work/token"
+umask 022
+claim "which the next one removes" contains "$carpool_ready" " admin unix:$work/admin workers"
+claim "whatever the umask, it is for one user" equal "$(stat -c %a "$work/admin")" 600
+claim "a second one does not take it" starts_not "$work/admin" "the address is already in use"
+claim "it has the pages" on_socket 200 http://localhost/metrics
+claim "a strange Host is refused there, too" on_socket 403 http://evil.example/metrics
+claim "another site changes nothing" on_socket 403 -X POST -H 'Origin: http://evil.example' \
+  'http://localhost/connections/close?all=true'
+claim "its user needs no token" on_socket 200 -X POST 'http://localhost/connections/close?all=true'
+claim "carpool connections asks it" connections_on_socket "closed 0" --close all
+claim "and shows its table" contains "$("$CARPOOL" connections --admin "unix:$work/admin" 2>&1)" "ID       STATE"
+claim "with carpool it goes" is_gone_with_it
+echo precious >"$work/file"
+claim "a file is not removed" starts_not "$work/file" "the address is already in use"
+claim "it is still there" equal "$(<"$work/file")" precious
+claim "a folder that is missing is told" starts_not "$work/none/admin" "there is no such thing"
+
 # --- the file
 
 refused() {

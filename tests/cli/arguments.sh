@@ -67,7 +67,7 @@ claim "a bad --listen is refused by its address" refused \
   '--listen: proxy.listen: "localhost:1" is not accepted; expected addresses as ADDR:PORT or [ADDR]:PORT, separated by commas' \
   --listen 127.0.0.1:0 --listen localhost:1
 claim "a bad --admin is refused" refused \
-  '--admin: admin.listen: "on" is not accepted; expected off, or an address as ADDR:PORT or [ADDR]:PORT' \
+  '--admin: admin.listen: "on" is not accepted; expected off, an address as ADDR:PORT or [ADDR]:PORT, or unix:/PATH' \
   --admin on
 claim "a missing file is refused" refused \
   "$work/none: there is no such thing; expected a configuration file that can be read" \

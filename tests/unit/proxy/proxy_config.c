@@ -224,8 +224,11 @@ a_bad_address_is_named_alone(void **state)
         "c:1: proxy.listen: \"\" is not accepted; expected addresses as ADDR:PORT or "
         "[ADDR]:PORT, separated by commas");
     assert_refused(*state, "admin { listen = \"::1:5\" }",
-                   "c:1: admin.listen: \"::1:5\" is not accepted; expected off, or an address "
-                   "as ADDR:PORT or [ADDR]:PORT");
+                   "c:1: admin.listen: \"::1:5\" is not accepted; expected off, an address "
+                   "as ADDR:PORT or [ADDR]:PORT, or unix:/PATH");
+    assert_refused(*state, "admin { listen = \"unix:here\" }",
+                   "c:1: admin.listen: \"unix:here\" is not accepted; expected off, an address "
+                   "as ADDR:PORT or [ADDR]:PORT, or unix:/PATH");
 }
 
 static void
