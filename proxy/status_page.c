@@ -80,6 +80,7 @@ write_reuse(struct evbuffer *to, const struct overview_sums *sums, struct pool *
     add_row(to, "open now", gauges.open);
     add_row(to, "of these parked", gauges.parked);
     add_row(to, "requests waiting for one", gauges.waiting);
+    add_row(to, "pinned to one client each", gauges.pinned);
     end_table(to);
 }
 
