@@ -194,8 +194,6 @@ config_fill(struct config *config, const struct config_sources *sources,
         err = make_rules(config, complaint);
     if (err == ERR_OK)
         err = config_read_token(config, complaint);
-    if (err == ERR_OK)
-        err = config_check_exposure(config, config, complaint);
     return err;
 }
 

@@ -74,8 +74,8 @@ enum err config_load(const struct config_sources *sources, struct config **confi
 /*
  * Does config say who may use what bound listens on? A public address of which nothing does is
  * ERR_SYNTAX with a complaint; a wildcard is none, as access.clients guards it by its preset.
- * Part of config_load(), of the config's own listeners; asked again on a reload, of those that
- * stay open from the start.
+ * Asked before a config is used to listen, and on a reload also of the config whose listeners
+ * stay open from the start; not by config_load(), since carpool's other commands do not listen.
  */
 enum err config_check_exposure(const struct config *config, const struct config *bound,
                                struct complaint *complaint);

@@ -1,5 +1,5 @@
 /*
- * Nothing listens to the whole world by accident. Part of the loader.
+ * Nothing listens to the whole world by accident. Any thread.
  */
 #include "proxy/config.h"
 

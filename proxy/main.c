@@ -59,6 +59,14 @@ act(const struct options *options, const struct config_sources *sources, struct 
     return program_run(sources, config);
 }
 
+/* What is only asked, printed or explained does not listen. */
+static bool
+may_act(const struct options *options, const struct config *config, struct complaint *complaint)
+{
+    return (options->action != ACTION_RUN && options->action != ACTION_CHECK_CONFIG) ||
+           config_check_exposure(config, config, complaint) == ERR_OK;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -80,7 +88,10 @@ main(int argc, char **argv)
     }
     sources = options_sources(&options);
     if (config_load(&sources, &config, &complaint) == ERR_OK) {
-        result = act(&options, &sources, config);
+        if (may_act(&options, config, &complaint))
+            result = act(&options, &sources, config);
+        else
+            result = refuse(&complaint);
         config_unref(config);
     } else {
         result = refuse(&complaint);

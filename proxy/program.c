@@ -128,7 +128,9 @@ reload(struct program *program)
     enum err err = config_load(program->sources, &config, &complaint);
 
     if (err == ERR_OK) {
-        err = config_check_exposure(config, program->first, &complaint);
+        err = config_check_exposure(config, config, &complaint);
+        if (err == ERR_OK)
+            err = config_check_exposure(config, program->first, &complaint);
         if (err != ERR_OK)
             config_unref(config);
     }

@@ -61,6 +61,8 @@ claim "health asks the first listener by itself" health_says 0 "healthy $proxy/h
   --listen "${proxy#http://}"
 claim "health reaches a wildcard listener over loopback" health_says 0 "healthy $proxy/healthz" \
   --listen "0.0.0.0:$proxy_port"
+claim "whoever asks for health does not listen itself" health_says 0 "healthy $proxy/healthz" \
+  --url "$proxy/healthz" --listen 203.0.113.5:3128
 claim "a status other than 200 is no health" health_says 1 \
   "carpool: $proxy/nowhere: answered with status 404" --url "$proxy/nowhere"
 in_use=${proxy#http://}
