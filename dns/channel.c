@@ -18,6 +18,7 @@
 #include <ares.h>
 
 #include "base/mem.h"
+#include "base/spare.h"
 #include "base/watch.h"
 #include "dns/sockets.h"
 
@@ -38,6 +39,7 @@ struct channel {
     struct event_base *base;
     ares_channel ares;
     struct event *timer;
+    struct spare spare; /* for a socket */
     LIST_HEAD(, dns_socket) sockets;
     struct ares_options options; /* as c-ares read them: search domains, ndots */
     int option_bits;             /* 0 until options are there */
@@ -200,7 +202,7 @@ channel_start(struct channel *channel, const struct resolver_settings *settings)
     }
     if (ares_init_options(&channel->ares, &options, bits) != ARES_SUCCESS)
         return ERR_IO;
-    ares_set_socket_functions(channel->ares, &sockets_functions, NULL);
+    ares_set_socket_functions(channel->ares, &sockets_functions, &channel->spare);
     if (ares_save_options(channel->ares, &channel->options, &channel->option_bits) !=
         ARES_SUCCESS)
         return ERR_IO;
@@ -218,6 +220,7 @@ channel_new(struct event_base *base, const struct resolver_settings *settings,
     made->references = 1;
     made->base = base;
     made->timeout_ms = settings->timeout_ms;
+    spare_init(&made->spare);
     LIST_INIT(&made->sockets);
     made->timer = evtimer_new(base, on_timer, made);
     if (made->timer != NULL)
@@ -247,6 +250,7 @@ channel_unref(struct channel *channel)
         ares_destroy_options(&channel->options);
     if (channel->timer != NULL)
         event_free(channel->timer);
+    spare_fini(&channel->spare);
     free(channel);
 }
 

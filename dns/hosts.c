@@ -124,6 +124,11 @@ hosts_read(struct hosts *hosts)
     size_t size = 0;
     char *line = NULL;
 
+    /* What has no descriptor now is no other file: what it said holds until it can be read. */
+    if (file == NULL && err_from_errno(errno) == ERR_NO_DESCRIPTORS) {
+        hosts->stamp.is_there = false;
+        return;
+    }
     hosts_forget(hosts);
     if (file == NULL) {
         if (errno != ENOENT)

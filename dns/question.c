@@ -140,6 +140,7 @@ on_reply(struct query *query, int status, const unsigned char *bytes, int size)
     struct question_half *half = MAP_OWNER(query, struct question_half, query);
     struct question *question = half->question;
 
+    stat_sub(&question->home->stats[DNS_STAT_INFLIGHT], 1);
     if (status == ARES_SUCCESS && half->family == DNS_IPV4)
         status = half_read_v4(half, bytes, size);
     else if (status == ARES_SUCCESS)
@@ -227,6 +228,7 @@ half_start(struct question_half *half, const char *candidate)
     half->is_done = !wants_family(home->settings->family, half->family);
     if (half->is_done)
         return;
+    stat_add(&home->stats[DNS_STAT_INFLIGHT], 1);
     stat_add(&home->stats[DNS_STAT_QUERIES], 1);
     channel_query(half->question->channel, candidate, half->family, &half->query);
 }

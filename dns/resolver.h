@@ -23,7 +23,7 @@ struct mailbox;
 
 /* The layer's counters; one array of DNS_STAT_COUNT per worker. */
 enum dns_stat {
-#define STAT(symbol, name, help) DNS_STAT_##symbol,
+#define STAT(symbol, kind, name, help) DNS_STAT_##symbol,
 #include "dns/stats.def"
 #undef STAT
     DNS_STAT_COUNT

@@ -14,6 +14,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/err.h"
+#include "base/spare.h"
+
 /* Room for a burst of answers while the worker is busy; the kernel gives what its limit allows.
  */
 #define RECEIVE_BYTES 524288
@@ -24,7 +27,9 @@ on_open(int family, int type, int protocol, void *arg)
     int bytes = RECEIVE_BYTES;
     int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 
-    (void)arg;
+    /* c-ares would take it as the servers' refusal and fail the name. */
+    if (fd == -1 && err_from_errno(errno) == ERR_NO_DESCRIPTORS && spare_give_up(arg))
+        fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd != -1 && type == SOCK_DGRAM)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
     return fd;
@@ -33,8 +38,10 @@ on_open(int family, int type, int protocol, void *arg)
 static int
 on_close(ares_socket_t fd, void *arg)
 {
-    (void)arg;
-    return close(fd);
+    int result = close(fd);
+
+    spare_hold(arg);
+    return result;
 }
 
 static int

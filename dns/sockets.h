@@ -3,7 +3,11 @@
 
 #include <ares.h>
 
-/* How c-ares opens and uses its sockets; see sockets.c for what differs from its own way. */
+/*
+ * How c-ares opens and uses its sockets; see sockets.c for what differs from its own way. To be
+ * set with the channel's struct spare, from which it opens one when no other descriptor is
+ * left.
+ */
 extern const struct ares_socket_functions sockets_functions;
 
 #endif

@@ -66,6 +66,12 @@ pool_sweep(struct pool *pool)
     janitor_sweep(pool);
 }
 
+bool
+pool_evict(struct pool *pool)
+{
+    return shelf_evict(pool->shelf);
+}
+
 void
 pool_clear(struct pool *pool)
 {

@@ -1,6 +1,7 @@
 #ifndef CARPOOL_POOL_POOL_H
 #define CARPOOL_POOL_POOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <event2/event.h>
@@ -51,6 +52,12 @@ void pool_configure(struct pool *pool, const struct pool_settings *settings);
  * one shard after another. Called about once a second, on the main thread.
  */
 void pool_sweep(struct pool *pool);
+
+/*
+ * Closes the parked stream that was used least recently: for whoever needs its descriptor.
+ * False if nothing is parked. Any thread.
+ */
+bool pool_evict(struct pool *pool);
 
 /* Closes every parked stream, for drain. Any thread. */
 void pool_clear(struct pool *pool);

@@ -4,7 +4,9 @@
 #include "proxy/answer.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proxy/hop.h"
 #include "proxy/http/date.h"
@@ -114,7 +116,8 @@ write_fields(const struct exchange *exchange, enum reason reason, const char *de
     unsigned wait = exchange->retry_after > 0 ? exchange->retry_after : ANSWER_RETRY_AFTER;
     size_t used;
 
-    proxy_status_write(hop_public_name(exchange), reason_error_of(reason, exchange->lease_err),
+    proxy_status_write(hop_public_name(exchange->config),
+                       reason_error_of(reason, exchange->lease_err),
                        detail != NULL ? detail : reason_text(reason), to);
     used = strlen(to);
     if (status == 429 || status == 503)
@@ -126,6 +129,16 @@ static bool
 is_request_read(const struct exchange *exchange)
 {
     return exchange->head_memory != NULL && exchange->request_body.is_done;
+}
+
+static int
+write_text(enum reason reason, const char *detail, char *to, size_t size)
+{
+    unsigned status = reason_status(reason);
+
+    return snprintf(to, size, "%u %s\n%s.\n%s%s%s\ncarpool (%s)\n", status,
+                    status_phrase(status), reason_text(reason), detail,
+                    *detail != '\0' ? "\n" : "", reason_advice(reason), reason_word(reason));
 }
 
 void
@@ -151,10 +164,33 @@ answer_send_error(struct exchange *exchange, enum reason reason, const char *det
                         reason_text(reason), escape(detail, safe, sizeof(safe)),
                         reason_advice(reason), reason_word(reason));
     else
-        size =
-            snprintf(body, sizeof(body), "%u %s\n%s.\n%s%s%s\ncarpool (%s)\n", status,
-                     status_phrase(status), reason_text(reason), detail,
-                     *detail != '\0' ? "\n" : "", reason_advice(reason), reason_word(reason));
+        size = write_text(reason, detail, body, sizeof(body));
     answer_send_page(exchange, status, wants_html(exchange) ? "text/html" : "text/plain",
                      fields, (struct slice){body, (size_t)size});
+}
+
+void
+answer_turn_away(int fd, const struct config *config, enum reason reason)
+{
+    char text[ANSWER_BODY_SIZE];
+    char proxy_status[PROXY_STATUS_SIZE];
+    char answer[ANSWER_HEAD_SIZE + ANSWER_BODY_SIZE];
+    unsigned status = reason_status(reason);
+    int text_size = write_text(reason, "", text, sizeof(text));
+    int size;
+
+    proxy_status_write(hop_public_name(config), reason_error_of(reason, ERR_OK),
+                       reason_text(reason), proxy_status);
+    size = snprintf(answer, sizeof(answer),
+                    "HTTP/1.1 %u %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                    "Content-Length: %d\r\nCache-Control: no-store\r\n%s"
+                    "Retry-After: %u\r\nConnection: close\r\n\r\n%s",
+                    status, status_phrase(status), text_size, proxy_status, ANSWER_RETRY_AFTER,
+                    text);
+    /* Nobody waits for the rest of it, nor for those who have gone. */
+    (void)send(fd, answer, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
+        continue;
+    (void)shutdown(fd, SHUT_WR);
+    close(fd);
 }

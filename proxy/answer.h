@@ -12,6 +12,12 @@
  * the exchange's keeps_client has it. The exchange's status is set.
  */
 
+/*
+ * Tells a reason to a socket that was accepted only for this, as much as it takes at once, and
+ * closes it. What the client has sent is thrown away: unread, it would make the close a reset.
+ */
+void answer_turn_away(int fd, const struct config *config, enum reason reason);
+
 /* The page of a reason with a status; detail may be NULL. HTML or plain text by Accept. */
 void answer_send_error(struct exchange *exchange, enum reason reason, const char *detail);
 

@@ -25,6 +25,25 @@
 /* Who is to have one answer and no more, and is silent, gets this long to send its request. */
 #define CLIENT_GRACE_MS 1000
 
+/* Who says nothing for this long, when others have no place, makes room. */
+#define CLIENT_REST_LEAST_MS 1000
+
+static void
+rest_end(struct client *client)
+{
+    if (client->resting_ms != 0)
+        TAILQ_REMOVE(&client->worker->resting, client, rest_link);
+    client->resting_ms = 0;
+}
+
+static void
+rest_begin(struct client *client)
+{
+    rest_end(client);
+    client->resting_ms = clock_now_ms();
+    TAILQ_INSERT_TAIL(&client->worker->resting, client, rest_link);
+}
+
 static void
 client_bury(struct grave *grave)
 {
@@ -40,6 +59,7 @@ client_free(struct client *client)
     pin_end_all(client);
     client_count_queue(client);
     client_limits_close(client);
+    rest_end(client);
     TAILQ_REMOVE(&worker->clients, client, link);
     stat_sub(&worker->stats.proxy[PROXY_STAT_CLIENTS], 1);
     atomic_fetch_sub_explicit(worker->all_clients, 1, memory_order_relaxed);
@@ -98,6 +118,7 @@ client_wake(struct client *client)
                 client_free(client);
             return;
         }
+        rest_end(client);
         if (!may_begin(client))
             return;
         client->exchange = exchange_new(client);
@@ -157,6 +178,8 @@ rest(struct client *client)
     } else if (client->has_ended || client->worker->is_draining) {
         client_close(client);
         return;
+    } else {
+        rest_begin(client);
     }
     client_set_deadline(client, config->timeout_client_idle);
 }
@@ -287,6 +310,7 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
     bufferevent_setwatermark(client->bev, EV_READ, 0,
                              worker->epoch->config->http_max_head + CLIENT_INPUT_MORE);
     bufferevent_enable(client->bev, EV_READ);
+    rest_begin(client);
     client_set_deadline(client, worker->is_draining || client_limits_is_surplus(client)
                                     ? CLIENT_GRACE_MS
                                     : worker->epoch->config->timeout_client_idle);
@@ -308,6 +332,7 @@ client_next(struct client *client)
 void
 client_close(struct client *client)
 {
+    rest_end(client);
     client->exchange = NULL;
     client->is_closing = true;
     pin_end_all(client);
@@ -334,12 +359,38 @@ client_abort(struct client *client)
     client_free(client);
 }
 
+bool
+client_is_evictable(const struct worker *worker)
+{
+    const struct client *oldest = TAILQ_FIRST(&worker->resting);
+
+    return oldest != NULL && clock_now_ms() - oldest->resting_ms >= CLIENT_REST_LEAST_MS;
+}
+
+bool
+client_evict(struct worker *worker)
+{
+    while (client_is_evictable(worker)) {
+        struct client *oldest = TAILQ_FIRST(&worker->resting);
+        struct stream stream = {oldest->fd};
+
+        if (stream_pulse(&stream) != PULSE_NOISY) {
+            client_free(oldest);
+            return true;
+        }
+        /* Its request or its end is here, and is read in this turn of the loop. */
+        rest_end(oldest);
+    }
+    return false;
+}
+
 void
 client_drain(struct client *client)
 {
     struct stream stream = {client->fd};
 
-    if (client->exchange != NULL || client->is_closing)
+    /* Behind an unread answer more requests may lie: rest() sees to them, and to the end. */
+    if (client->exchange != NULL || client->is_closing || client_is_full(client))
         return;
     /* Input that no exchange has begun with waits for bandwidth. */
     if (client->served == 0 || has_request(client) || stream_pulse(&stream) == PULSE_NOISY)

@@ -29,6 +29,7 @@ struct exchange;
  */
 struct client {
     TAILQ_ENTRY(client) link;
+    TAILQ_ENTRY(client) rest_link; /* while it has no exchange and is not closing */
     struct grave grave;
     struct worker *worker;
     struct bufferevent *bev;
@@ -46,6 +47,7 @@ struct client {
     uint64_t deadline_ms; /* when something must have happened; 0: no deadline */
     size_t uncounted;     /* queued, and not yet in the counters */
     size_t unread;        /* when client_is_reading() was last asked */
+    uint64_t resting_ms;  /* since when it rests; 0: it does not */
     unsigned served;      /* exchanges that ended */
     bool is_loopback;
     bool has_ended; /* the client sent its end: nothing more can be read */
@@ -120,6 +122,15 @@ void client_close(struct client *client);
 
 /* Closes at once with a reset: what was sent is incomplete, and the client must see that. */
 void client_abort(struct client *client);
+
+/*
+ * Closes the worker's client that has rested longest, if it has for a second: its place or its
+ * descriptor is needed. False if there is none.
+ */
+bool client_evict(struct worker *worker);
+
+/* Could client_evict() do it now? */
+bool client_is_evictable(const struct worker *worker);
 
 /* The worker drains: ends the connection if nothing runs on it. */
 void client_drain(struct client *client);

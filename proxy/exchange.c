@@ -66,6 +66,7 @@ exchange_new(struct client *client)
     exchange->epoch = worker_epoch_ref(worker);
     exchange->config = exchange->epoch->config;
     exchange->started_us = clock_now_us();
+    worker_count(worker, PROXY_STAT_EXCHANGES, 1);
     buf_init(&exchange->to_origin, exchange->config->http_max_head +
                                        exchange->config->http_max_replay + TO_ORIGIN_MORE);
     buf_init(&exchange->replay, exchange->config->http_max_replay);
@@ -111,6 +112,7 @@ exchange_finish(struct exchange *exchange)
     exchange_drop_origin(exchange);
     stat_add(&exchange->worker->stats.reasons[exchange->reason], 1);
     client_limits_end_tunnel(client);
+    stat_sub(&exchange->worker->stats.proxy[PROXY_STAT_EXCHANGES], 1);
     if (exchange->is_tunnel)
         stat_sub(&exchange->worker->stats.proxy[PROXY_STAT_TUNNELS], 1);
     access_line_write(exchange);

@@ -15,9 +15,9 @@ is_off(const char *pseudonym)
 }
 
 const char *
-hop_public_name(const struct exchange *exchange)
+hop_public_name(const struct config *config)
 {
-    const char *pseudonym = exchange->config->http_via;
+    const char *pseudonym = config->http_via;
 
     return is_off(pseudonym) ? "carpool" : pseudonym;
 }

@@ -16,7 +16,7 @@
 void hop_name(struct exchange *exchange);
 
 /* This proxy's name in Proxy-Status: http.via, without a mark; "carpool" where that is off. */
-const char *hop_public_name(const struct exchange *exchange);
+const char *hop_public_name(const struct config *config);
 
 /* Has the request come through this process before? */
 bool hop_is_loop(const struct exchange *exchange);

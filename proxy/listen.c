@@ -13,40 +13,69 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spare.h"
+#include "proxy/answer.h"
 #include "proxy/client.h"
 
 #define LISTEN_PAUSE_MS 100
 #define LISTEN_TELL_MS 10000
+
+/* Accepts in one turn of the loop: a flood must leave time for those who are in. */
+#define LISTEN_PER_TURN 64
+/* A queue that others keep filling is taken so far when the listener ends. */
+#define LISTEN_LAST 4096
 
 struct listener {
     TAILQ_ENTRY(listener) link;
     struct worker *worker;
     struct evconnlistener *accepting;
     struct event *resume;
-    uint64_t told_ms; /* when the log last heard of a pause */
+    struct spare spare; /* to say no with, when there are no descriptors */
+    unsigned accepted;  /* in this turn */
+    uint64_t told_ms;   /* when the log last heard of a pause */
 };
 
 static void
-listen_pause(struct listener *listener, const char *why)
+stop_for(struct listener *listener, unsigned ms)
 {
-    const struct timeval pause = {.tv_usec = LISTEN_PAUSE_MS * 1000};
-    uint64_t now_ms = clock_now_ms();
+    const struct timeval pause = {.tv_usec = (suseconds_t)ms * 1000};
 
-    /* A full table stays full for a while: that is one piece of news, not ten a second. */
-    if (listener->told_ms == 0 || now_ms - listener->told_ms >= LISTEN_TELL_MS) {
-        listener->told_ms = now_ms;
-        log_event(LOG_LEVEL_WARN, "accepting paused", "why=%s", why);
-    }
     evconnlistener_disable(listener->accepting);
     evtimer_add(listener->resume, &pause);
 }
 
-/* Is the table of clients full? Whoever does not fit waits in the kernel's queue. */
+/* A full table stays full for a while: that is one piece of news, not ten a second. */
+static void
+tell(struct listener *listener, const char *news, const char *why)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (listener->told_ms != 0 && now_ms - listener->told_ms < LISTEN_TELL_MS)
+        return;
+    listener->told_ms = now_ms;
+    log_event(LOG_LEVEL_WARN, news, "why=%s", why);
+}
+
+static void
+listen_pause(struct listener *listener, const char *why)
+{
+    tell(listener, "accepting paused", why);
+    stop_for(listener, LISTEN_PAUSE_MS);
+}
+
+/* Is the table of clients full? */
 static bool
-is_crowded(const struct listener *listener)
+is_full(const struct listener *listener)
 {
     return atomic_load_explicit(listener->worker->all_clients, memory_order_relaxed) >=
            listener->worker->epoch->config->proxy_max_clients;
+}
+
+/* So full that whoever comes has to wait in the kernel's queue? */
+static bool
+is_crowded(const struct listener *listener)
+{
+    return is_full(listener) && !client_is_evictable(listener->worker);
 }
 
 static void
@@ -56,11 +85,12 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (is_crowded(listener)) {
+    listener->accepted = 0;
+    spare_hold(&listener->spare);
+    if (is_crowded(listener))
         listen_pause(listener, "max_clients");
-        return;
-    }
-    evconnlistener_enable(listener->accepting);
+    else
+        evconnlistener_enable(listener->accepting);
 }
 
 static void
@@ -71,18 +101,50 @@ on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr 
 
     (void)accepting;
     (void)size;
+    if (is_full(listener))
+        (void)client_evict(listener->worker);
     client_open(listener->worker, fd, from);
     if (is_crowded(listener))
         listen_pause(listener, "max_clients");
+    else if (++listener->accepted >= LISTEN_PER_TURN)
+        stop_for(listener, 0);
 }
 
+/* Whoever came is told that there are no descriptors, by means of the last one. */
+static bool
+turn_away(struct listener *listener)
+{
+    int fd = -1;
+
+    if (!spare_give_up(&listener->spare))
+        return false;
+    fd = accept4(evconnlistener_get_fd(listener->accepting), NULL, NULL,
+                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd != -1) {
+        stat_add(&listener->worker->stats.reasons[REASON_NO_DESCRIPTORS], 1);
+        answer_turn_away(fd, listener->worker->epoch->config, REASON_NO_DESCRIPTORS);
+        tell(listener, "client turned away", err_word(ERR_NO_DESCRIPTORS));
+    }
+    spare_hold(&listener->spare);
+    return fd != -1;
+}
+
+/*
+ * Out of descriptors, what is worth least goes: a parked connection, then a client that rests.
+ * The listener is readable still and tries again at once.
+ */
 static void
 on_accept_error(struct evconnlistener *accepting, void *arg)
 {
-    int number = errno;
+    struct listener *listener = arg;
+    struct worker *worker = listener->worker;
+    enum err err = err_from_errno(errno);
 
     (void)accepting;
-    listen_pause(arg, err_word(err_from_errno(number)));
+    if (err == ERR_NO_DESCRIPTORS &&
+        (pool_evict(worker->pool) || client_evict(worker) || turn_away(listener)))
+        return;
+    listen_pause(listener, err_word(err));
 }
 
 void
@@ -98,6 +160,7 @@ listen_start(struct worker *worker, int fd)
     listener->resume = evtimer_new(worker->base, on_resume, listener);
     if (listener->accepting == NULL || listener->resume == NULL)
         abort(); /* only for want of memory */
+    spare_init(&listener->spare);
     evconnlistener_set_error_cb(listener->accepting, on_accept_error);
     TAILQ_INSERT_TAIL(&worker->listeners, listener, link);
 }
@@ -108,7 +171,7 @@ accept_queued(struct listener *listener)
 {
     int listening = evconnlistener_get_fd(listener->accepting);
 
-    for (;;) {
+    for (unsigned i = 0; i < LISTEN_LAST; i++) {
         struct sockaddr_storage from;
         socklen_t size = sizeof(from);
         int fd =
@@ -127,6 +190,7 @@ listen_end(struct listener *listener)
     accept_queued(listener);
     TAILQ_REMOVE(&listener->worker->listeners, listener, link);
     event_free(listener->resume);
+    spare_fini(&listener->spare);
     evconnlistener_free(listener->accepting);
     free(listener);
 }

@@ -4,8 +4,9 @@
 #include "proxy/worker_own.h"
 
 /*
- * A listening socket on its worker's base. Pauses for a moment when descriptors run out or
- * proxy.max_clients are connected, so that the loop does not spin on what it cannot accept.
+ * A listening socket on its worker's base. Where proxy.max_clients are connected, one that has
+ * rested long enough makes room, or accepting pauses. Out of descriptors, a parked connection
+ * or a client that rests is closed, or whoever comes is told so.
  */
 struct listener;
 

@@ -25,7 +25,7 @@ static const struct metric pool_metrics[POOL_STAT_COUNT] = {
 };
 
 static const struct metric dns_metrics[DNS_STAT_COUNT] = {
-#define STAT(symbol, name, help) [DNS_STAT_##symbol] = {"counter", name, help},
+#define STAT(symbol, kind, name, help) [DNS_STAT_##symbol] = {#kind, name, help},
 #include "dns/stats.def"
 #undef STAT
 };

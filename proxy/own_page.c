@@ -37,7 +37,7 @@ send_guide(struct exchange *exchange, bool is_found)
     int size;
 
     if (!is_found)
-        proxy_status_write(hop_public_name(exchange), reason_error(REASON_NO_PAGE),
+        proxy_status_write(hop_public_name(exchange->config), reason_error(REASON_NO_PAGE),
                            reason_text(REASON_NO_PAGE), fields);
     address_format(&exchange->client->local, address);
     size = snprintf(page, sizeof(page), guide, address, address, address, address);

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -18,8 +17,10 @@
 #include "dns/cache.h"
 #include "proxy/admin.h"
 #include "proxy/cores.h"
+#include "proxy/descriptors.h"
 #include "proxy/listening.h"
 #include "proxy/overview.h"
+#include "proxy/relief.h"
 
 /* Accounts of limits that nobody uses, some 10 MB of them: see docs/limits.md. */
 #define IDLE_ACCOUNTS 65536
@@ -53,6 +54,7 @@ struct program {
     struct event *signals[3];
     struct event *janitor;
     struct event *deadline;
+    struct relief relief;
     bool is_stopping;
 };
 
@@ -135,6 +137,7 @@ reload(struct program *program)
             config_unref(config);
     }
     if (err == ERR_OK) {
+        descriptors_fit(config, program->worker_count);
         apply(program, config);
         log_event(LOG_LEVEL_INFO, "settings read again", NULL);
     } else {
@@ -230,23 +233,11 @@ on_second(evutil_socket_t fd, short what, void *arg)
     (void)what;
     pool_sweep(program->pool);
     limit_table_sweep(program->limits, clock_now_us() * 1000);
+    relief_look(&program->relief,
+                atomic_load_explicit(&program->all_clients, memory_order_relaxed));
 }
 
 /* ---- start ---- */
-
-/* Nothing is sized by it: more descriptors only mean that we run out of them later. */
-static void
-raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-            log_event(LOG_LEVEL_WARN, "descriptor limit stays", "err=%s",
-                      err_word(err_from_errno(errno)));
-    }
-}
 
 static void
 tell_stray_variables(const struct config_sources *sources)
@@ -367,12 +358,14 @@ static enum err
 start(struct program *program, struct complaint *complaint)
 {
     size_t count = program->config->proxy_workers;
-    struct pool_settings pool_settings = pool_settings_of(program->config);
+    struct pool_settings pool_settings;
     struct resolver_settings resolver_settings;
     enum err err;
 
     if (count == 0)
         count = cores_usable();
+    descriptors_fit(program->config, count);
+    pool_settings = pool_settings_of(program->config);
     program->base = base_new();
     program->mailbox = program->base != NULL ? mailbox_new(program->base) : NULL;
     if (program->mailbox == NULL) {
@@ -487,7 +480,7 @@ program_run(const struct config_sources *sources, struct config *config)
     config_ref(program.first);
     configure_log(config);
     tell_stray_variables(sources);
-    raise_descriptor_limit();
+    descriptors_raise();
     signal(SIGPIPE, SIG_IGN);
     event_set_log_callback(on_library_message);
     /* Workers inherit the mask: signals are the main thread's. */

@@ -252,6 +252,7 @@ worker_new(const struct worker_setup *setup, struct worker **made)
     enum err err;
 
     TAILQ_INIT(&worker->clients);
+    TAILQ_INIT(&worker->resting);
     TAILQ_INIT(&worker->listeners);
     TAILQ_INIT(&worker->pins);
     worker->pool = setup->pool;

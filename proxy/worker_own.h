@@ -55,7 +55,8 @@ struct worker {
     struct access_log *access_log;
     _Atomic unsigned *all_clients; /* of all workers */
     struct limit_table *limits;    /* of all workers */
-    TAILQ_HEAD(, client) clients;
+    TAILQ_HEAD(client_list, client) clients;
+    struct client_list resting; /* those between requests, the longest first */
     TAILQ_HEAD(, listener) listeners;
     struct pin_list pins; /* that rest; the longest first */
     struct grave *graves;

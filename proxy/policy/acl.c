@@ -3,6 +3,7 @@
  */
 #include "proxy/policy/acl.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,25 +43,25 @@ acl_allows(const struct config *config, const struct rules_question *question)
     return verdict == RULES_DENY ? err_of(rule) : ERR_OK;
 }
 
-/* Only an address of this machine can be bound to. */
-static bool
-is_local(const struct address *address)
+/* Only an address of this machine can be bound to: ERR_SELF. */
+static enum err
+refuse_local(const struct address *address)
 {
     struct address any_port = *address;
     int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     bool is_bound;
 
-    /* In doubt it is: better to refuse one destination than to let a loop through. */
+    /* In doubt it is refused: better one destination less than a loop. */
     if (fd == -1)
-        return true;
+        return err_from_errno(errno);
     address_set_port(&any_port, 0);
     is_bound = bind(fd, &any_port.any, address_size(&any_port)) == 0;
     close(fd);
-    return is_bound;
+    return is_bound ? ERR_SELF : ERR_OK;
 }
 
-static bool
-is_own(const struct own_addresses *own, const struct address *destination)
+static enum err
+refuse_own(const struct own_addresses *own, const struct address *destination)
 {
     bool is_anywhere = address_kind(destination) == ADDRESS_UNSPECIFIED;
 
@@ -70,12 +71,13 @@ is_own(const struct own_addresses *own, const struct address *destination)
         if (address_port(&listener) != address_port(destination))
             continue;
         if (is_anywhere || address_equal_ip(&listener, destination))
-            return true;
-        if (address_kind(&listener) == ADDRESS_UNSPECIFIED &&
-            (address_kind(destination) == ADDRESS_LOOPBACK || is_local(destination)))
-            return true;
+            return ERR_SELF;
+        if (address_kind(&listener) != ADDRESS_UNSPECIFIED)
+            continue;
+        return address_kind(destination) == ADDRESS_LOOPBACK ? ERR_SELF
+                                                             : refuse_local(destination);
     }
-    return false;
+    return ERR_OK;
 }
 
 enum err
@@ -85,8 +87,10 @@ acl_reaches(const struct config *config, const struct rules_question *question,
     struct address plain = address_unmapped(question->address);
     enum address_kind kind = address_kind(&plain);
 
-    if (is_own(own, &plain))
-        return ERR_SELF;
+    enum err err = refuse_own(own, &plain);
+
+    if (err != ERR_OK)
+        return err;
     if (kind == ADDRESS_MULTICAST)
         return ERR_FORBIDDEN;
     /* Anybody can give a name of his own such an address: a page could make a browser ask. */

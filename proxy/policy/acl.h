@@ -27,7 +27,8 @@ enum err acl_allows(const struct config *config, const struct rules_question *qu
  * May the request be led to its address? ERR_SELF for carpool's own listeners in any disguise
  * and ERR_FORBIDDEN for multicast, whatever the rules say; ERR_DNS_TO_LOOPBACK where name
  * servers (is_by_dns) lead to loopback, unless access.dns_to_loopback is on; then as
- * acl_allows(). Asked of each address that is dialed or reused. Any thread.
+ * acl_allows(). ERR_NO_DESCRIPTORS when the kernel cannot be asked whether it is our own. Asked
+ * of each address that is dialed or reused. Any thread.
  */
 enum err acl_reaches(const struct config *config, const struct rules_question *question,
                      const struct own_addresses *own, bool is_by_dns);

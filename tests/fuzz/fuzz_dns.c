@@ -88,10 +88,12 @@ check_answer(struct slice bytes)
         CHECK(ttl_s <= INT32_MAX);
     CHECK(name_read(SLICE("o.test"), &name) == ERR_OK);
     question = question_new(&desk->home, desk->channel, &name);
+    stat_add(&desk->stats[DNS_STAT_INFLIGHT], 2);
     question->v4.query.on_reply(&question->v4.query, ARES_SUCCESS, (unsigned char *)copy,
                                 (int)bytes.size);
     question->v6.query.on_reply(&question->v6.query, ARES_SUCCESS, (unsigned char *)copy,
                                 (int)bytes.size);
+    CHECK(stat_read(&desk->stats[DNS_STAT_INFLIGHT]) == 0);
     check_half(&question->v4);
     check_half(&question->v6);
     if (question->v4.found.count + question->v6.found.count > 0) {

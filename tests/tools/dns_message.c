@@ -9,6 +9,7 @@
 
 #define UDP_SIZE 512 /* RFC 1035 §4.2.1; EDNS is not spoken */
 #define CNAME_STEPS 8
+#define MANY 2000u
 
 static const unsigned rcodes[VERDICT_COUNT] = {
     [VERDICT_NXDOMAIN] = 3,
@@ -198,6 +199,48 @@ truncate_message(struct message *message, const struct question *question)
     message->bytes[2] |= 0x02;
 }
 
+/* ---- lies ---- */
+
+/* An address record for the name that was asked for, by a pointer to the question's. */
+static void
+put_address(struct message *message, unsigned type, uint32_t address)
+{
+    put_number(message, 0xc00c, 2);
+    put_number(message, type, 2);
+    put_number(message, 1, 2);
+    put_number(message, 60, 4);
+    put_number(message, type == TYPE_A ? 4 : 16, 2);
+    if (type == TYPE_AAAA) /* ::ffff:0:0/96 */
+        put(message, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+    put_number(message, address, 4);
+    count_record(message, 6);
+}
+
+/* What the verdict makes of an answer that has no records yet. */
+static void
+put_lie(struct message *message, enum verdict verdict, const struct question *question)
+{
+    if (verdict == VERDICT_MALFORMED) {
+        message->bytes[7] = 5;
+        put(message, "\xc0\xff\x3f???", 6);
+    } else if (verdict == VERDICT_LOOP) {
+        put_number(message, 0xc000u | (uint32_t)message->size, 2);
+        count_record(message, 6);
+    } else if (verdict == VERDICT_CUT) {
+        put_address(message, question->type, 0x7f000001);
+        message->size -= 3;
+    } else if (verdict == VERDICT_MANY) {
+        for (unsigned i = 0; i < MANY; i++)
+            put_address(message, question->type, 0x7f020000 + i);
+    } else if (verdict == VERDICT_WRONG_ID) {
+        put_address(message, question->type, 0x7f000001);
+        message->bytes[0] ^= 0xff;
+    } else if (verdict == VERDICT_WRONG_NAME) {
+        put_address(message, question->type, 0x7f000001);
+        message->bytes[13] ^= 0x03; /* the first letter of the question's name */
+    }
+}
+
 /* Makes the answer in message; false when there is to be none. */
 bool
 answer_make(struct zone *zone, const unsigned char *bytes, const struct question *question,
@@ -217,10 +260,7 @@ answer_make(struct zone *zone, const unsigned char *bytes, const struct question
     message->bytes[3] |= (unsigned char)rcodes[used.verdict];
     if (used.verdict == VERDICT_NXDOMAIN || used.verdict == VERDICT_NODATA)
         put_soa(message, used.ttl_s);
-    if (used.verdict == VERDICT_MALFORMED) {
-        message->bytes[7] = 5;
-        put(message, "\xc0\xff\x3f???", 6);
-    }
+    put_lie(message, used.verdict, question);
     if (used.verdict == VERDICT_TRUNCATE || (!question->is_tcp && message->size > UDP_SIZE))
         truncate_message(message, question);
     return used.verdict != VERDICT_SILENT;

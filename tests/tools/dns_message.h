@@ -6,7 +6,7 @@
 
 #include "tests/tools/dns_zone.h"
 
-#define DNS_MESSAGE_SIZE 16384
+#define DNS_MESSAGE_SIZE 65535
 
 struct message {
     unsigned char bytes[DNS_MESSAGE_SIZE];

@@ -23,8 +23,12 @@
  *               SILENT    no answer at all
  *               TRUNCATE  over UDP an empty answer with TC set; over TCP the name's records
  *               MALFORMED a header that promises records, followed by rubbish
- *     options   ttl=60 in seconds (default 60; of a negative answer: its SOA's), delay=100ms,
- *               times=2 (the line holds for the first two questions, then it is gone)
+ *               WRONG_ID, WRONG_NAME  127.0.0.1, in the answer to a question that was not asked
+ *               LOOP      a record whose name is a pointer to itself
+ *               CUT       a record that the message ends in the middle of
+ *               MANY      2,000 addresses (127.2.0.0 and on), as many as a message of 64 KiB
+ * holds of AAAA options   ttl=60 in seconds (default 60; of a negative answer: its SOA's),
+ * delay=100ms, times=2 (the line holds for the first two questions, then it is gone)
  *
  *     o.test A 127.0.0.1 ttl=1
  *     o.test AAAA ::1 delay=100ms

@@ -15,6 +15,9 @@ static const char *const verdict_words[VERDICT_COUNT] = {
     [VERDICT_NODATA] = "NODATA",     [VERDICT_SERVFAIL] = "SERVFAIL",
     [VERDICT_REFUSED] = "REFUSED",   [VERDICT_SILENT] = "SILENT",
     [VERDICT_TRUNCATE] = "TRUNCATE", [VERDICT_MALFORMED] = "MALFORMED",
+    [VERDICT_WRONG_ID] = "WRONG_ID", [VERDICT_WRONG_NAME] = "WRONG_NAME",
+    [VERDICT_LOOP] = "LOOP",         [VERDICT_CUT] = "CUT",
+    [VERDICT_MANY] = "MANY",
 };
 
 static enum type

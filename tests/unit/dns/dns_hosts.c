@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +144,26 @@ file_that_appears_later_is_read(void **state)
 }
 
 static void
+names_stay_while_the_file_cannot_be_opened(void **state)
+{
+    struct rlimit before;
+    struct rlimit none = {0};
+
+    (void)state;
+    write_file("10.0.0.1 o.test\n");
+    assert_string_equal(find("o.test", DNS_ANY), "10.0.0.1");
+    write_file("10.0.0.2 o.test # later\n");
+    fake_now_us += SECOND_US;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_string_equal(find("o.test", DNS_ANY), "10.0.0.1");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    fake_now_us += SECOND_US;
+    assert_string_equal(find("o.test", DNS_ANY), "10.0.0.2");
+}
+
+static void
 no_file_is_no_names(void **state)
 {
     (void)state;
@@ -163,6 +184,7 @@ main(void)
         CLAIM(change_is_seen_after_a_second_and_not_before),
         CLAIM(file_that_goes_away_leaves_no_names),
         CLAIM(file_that_appears_later_is_read),
+        CLAIM(names_stay_while_the_file_cannot_be_opened),
         CLAIM(no_file_is_no_names),
     };
 

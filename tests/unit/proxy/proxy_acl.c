@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -194,6 +195,35 @@ refusals_are_told_apart_by_their_settings(void **state)
     }
 }
 
+/* Takes the process its descriptors but for those it has, and gives them back. */
+static void
+limit_descriptors(bool is_limited)
+{
+    static struct rlimit before;
+    struct rlimit limit;
+
+    if (is_limited) {
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        limit = before;
+        limit.rlim_cur = 0;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    } else {
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    }
+}
+
+static void
+without_descriptors_nothing_is_called_our_own(void **state)
+{
+    enum err err;
+
+    (void)state;
+    limit_descriptors(true);
+    err = reaches_by(false, "0.0.0.0:3128", "192.0.2.1:3128", false);
+    limit_descriptors(false);
+    assert_int_equal(err, ERR_NO_DESCRIPTORS);
+}
+
 int
 main(void)
 {
@@ -204,6 +234,7 @@ main(void)
         cmocka_unit_test(private_and_public_destinations_are_open_to_all_clients),
         cmocka_unit_test(names_of_others_do_not_lead_to_loopback),
         cmocka_unit_test(multicast_is_reached_by_nobody),
+        cmocka_unit_test(without_descriptors_nothing_is_called_our_own),
         cmocka_unit_test(refusals_are_told_apart_by_their_settings),
     };
 

@@ -138,7 +138,7 @@ errors_of_a_checkout_get_their_reasons(void **state)
         {ERR_QUEUE_FULL, REASON_BUSY},
         {ERR_TUNNELS_FULL, REASON_TUNNELS_FULL},
         {ERR_PINS_FULL, REASON_PINS_FULL},
-        {ERR_NO_DESCRIPTORS, REASON_BUSY},
+        {ERR_NO_DESCRIPTORS, REASON_NO_DESCRIPTORS},
     };
 
     (void)state;

@@ -1,0 +1,65 @@
+/*
+ * The process and its limit of open files. Main thread.
+ */
+#include "proxy/descriptors.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+
+/* The log, the event loop, files being read, and some who look at the admin's pages. */
+#define OWN 32
+/* A worker's event loop, mailbox, spares and name servers over UDP and TCP. */
+#define OWN_PER_WORKER 10
+
+void
+descriptors_raise(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+            log_event(LOG_LEVEL_WARN, "descriptor limit stays", "err=%s",
+                      err_word(err_from_errno(errno)));
+    }
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static unsigned
+at_least_one(uint64_t count)
+{
+    return count > 0 ? (unsigned)count : 1;
+}
+
+void
+descriptors_fit(struct config *config, size_t workers)
+{
+    uint64_t own = OWN + workers * (OWN_PER_WORKER + 2 * config->listener_count);
+    uint64_t clients = config->proxy_max_clients;
+    uint64_t upstream = (uint64_t)config->pool_max_total + config->pool_max_tunnels;
+    struct rlimit limit;
+    uint64_t room;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    room = limit.rlim_cur > own ? limit.rlim_cur - own : 0;
+    upstream = least(upstream, clients);
+    if (clients + upstream <= room)
+        return;
+    upstream = least(upstream, room / 2);
+    config->proxy_max_clients = at_least_one(least(clients, room - upstream));
+    config->pool_max_total = at_least_one(least(config->pool_max_total, upstream));
+    config->pool_max_tunnels = at_least_one(least(config->pool_max_tunnels, upstream));
+    log_event(LOG_LEVEL_WARN, "limits lowered to the descriptors there are",
+              "descriptors=%llu max_clients=%u max_total=%u max_tunnels=%u",
+              (unsigned long long)limit.rlim_cur, config->proxy_max_clients,
+              config->pool_max_total, config->pool_max_tunnels);
+}
