@@ -16,7 +16,7 @@
 
 struct terms {
     unsigned connections;
-    unsigned requests;
+    uint64_t requests; /* per hour */
     unsigned tunnels;
     uint64_t bandwidth;
 };
@@ -147,9 +147,8 @@ count_request(struct client *client, enum limit_party party, enum reason reason,
         limit_rate_of_requests(terms_of(client, party).requests, burst_ms);
     uint64_t wait_ns;
 
-    if (rate.per_second == 0 ||
-        limit_allowance_take(&share_of(client, party)->account->requests, &rate,
-                             clock_now_us() * 1000, &wait_ns))
+    if (rate.amount == 0 || limit_allowance_take(&share_of(client, party)->account->requests,
+                                                 &rate, clock_now_us() * 1000, &wait_ns))
         return REASON_DONE;
     *retry_after = (unsigned)((wait_ns + 999999999) / 1000000000);
     return reason;

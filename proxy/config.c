@@ -107,7 +107,7 @@ config_set(struct config *config, const struct setting *setting, const char *tex
         refuse(setting, bad, given_at != NULL ? given_at : "preset", complaint);
         return ERR_SYNTAX;
     }
-    if (setting->type == SETTING_SIZE)
+    if (setting->type == SETTING_SIZE || setting->type == SETTING_RATE)
         *(uint64_t *)member(config, setting) = value;
     else if (setting->type != SETTING_TEXT)
         *(unsigned *)member(config, setting) = (unsigned)value;

@@ -27,6 +27,7 @@ struct config {
 #define CONFIG_COUNT unsigned
 #define CONFIG_MSEC unsigned
 #define CONFIG_SIZE uint64_t
+#define CONFIG_RATE uint64_t
 #define CONFIG_TEXT char *
 #define CONFIG_CHOICE unsigned
 #define SETTING(section, key, type, ...) CONFIG_##type section##_##key;

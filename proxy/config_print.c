@@ -19,6 +19,8 @@ write_number(const struct setting *setting, uint64_t value, char *to, size_t siz
         return unit_write_msec(value, to);
     if (setting->type == SETTING_SIZE)
         return unit_write_size(value, to);
+    if (setting->type == SETTING_RATE)
+        return unit_write_rate(value, to);
     if (setting->type == SETTING_CHOICE)
         setting_choice(setting, value, to, size);
     else
@@ -35,7 +37,7 @@ config_text(const struct config *config, const struct setting *setting)
 
     if (setting->type == SETTING_TEXT)
         return xstrdup(*(char *const *)place);
-    if (setting->type == SETTING_SIZE)
+    if (setting->type == SETTING_SIZE || setting->type == SETTING_RATE)
         value = *(const uint64_t *)place;
     else
         value = *(const unsigned *)place;

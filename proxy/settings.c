@@ -105,6 +105,8 @@ setting_read(const struct setting *setting, struct slice text, uint64_t *value)
         err = unit_read_msec(text, &number);
     else if (setting->type == SETTING_SIZE)
         err = unit_read_size(text, &number);
+    else if (setting->type == SETTING_RATE)
+        err = unit_read_rate(text, &number);
     if (err != ERR_OK)
         return err;
     if (number < setting->least || number > setting->most)
@@ -188,6 +190,10 @@ setting_expects(const struct setting *setting, char *to, size_t size)
     case SETTING_SIZE:
         snprintf(to, size, "a size from %s to %s, such as 512, 64k or 1m",
                  unit_write_size(setting->least, least), unit_write_size(setting->most, most));
+        break;
+    case SETTING_RATE:
+        snprintf(to, size, "a rate up to %s, such as 10/s, 30/m or 100/h; 0: no limit",
+                 unit_write_rate(setting->most, most));
         break;
     case SETTING_CHOICE:
         expects_choice(setting, to, size);

@@ -15,7 +15,14 @@ enum setting_index {
     SETTING_TOTAL
 };
 
-enum setting_type { SETTING_COUNT, SETTING_MSEC, SETTING_SIZE, SETTING_TEXT, SETTING_CHOICE };
+enum setting_type {
+    SETTING_COUNT,
+    SETTING_MSEC,
+    SETTING_SIZE,
+    SETTING_RATE,
+    SETTING_TEXT,
+    SETTING_CHOICE
+};
 
 enum setting_when { SETTING_START, SETTING_RELOAD };
 
@@ -44,7 +51,7 @@ const struct setting *setting_find_name(struct slice name);
 size_t setting_index(const struct setting *setting);
 
 /*
- * Reads the text of a COUNT, MSEC, SIZE or CHOICE (its place among the choices).
+ * Reads the text of a COUNT, MSEC, SIZE, RATE or CHOICE (its place among the choices).
  * ERR_SYNTAX or ERR_RANGE.
  */
 enum err setting_read(const struct setting *setting, struct slice text, uint64_t *value);

@@ -1,5 +1,5 @@
 /*
- * Times and sizes with their units. Pure functions, any thread.
+ * Times, sizes and rates with their units. Pure functions, any thread.
  */
 #include "proxy/units.h"
 
@@ -20,6 +20,8 @@ static const struct unit sizes[] = {
     {"t", 1ull << 40}, {"g", 1ull << 30}, {"m", 1ull << 20},
     {"k", 1ull << 10}, {"", 1},           {NULL, 0},
 };
+
+static const struct unit rates[] = {{"/s", 3600}, {"/m", 60}, {"/h", 1}, {NULL, 0}};
 
 static const struct unit *
 find_unit(const struct unit *units, struct slice word)
@@ -56,17 +58,30 @@ read_number(struct slice digits, const struct unit *unit, uint64_t *value)
     return err;
 }
 
-enum err
-unit_read_msec(struct slice text, uint64_t *msec)
+/* Of these only 0 goes without its unit. */
+static enum err
+read_with_unit(struct slice text, const struct unit *units, uint64_t *value)
 {
     struct slice word;
     struct slice digits = split_digits(text, &word);
 
     if (slice_equal(text, SLICE("0"))) {
-        *msec = 0;
+        *value = 0;
         return ERR_OK;
     }
-    return read_number(digits, find_unit(times, word), msec);
+    return read_number(digits, find_unit(units, word), value);
+}
+
+enum err
+unit_read_msec(struct slice text, uint64_t *msec)
+{
+    return read_with_unit(text, times, msec);
+}
+
+enum err
+unit_read_rate(struct slice text, uint64_t *per_hour)
+{
+    return read_with_unit(text, rates, per_hour);
 }
 
 enum err
@@ -84,6 +99,10 @@ unit_read_size(struct slice text, uint64_t *size)
 static const char *
 write_value(const struct unit *units, uint64_t value, char *to)
 {
+    if (value == 0) {
+        snprintf(to, UNIT_TEXT_SIZE, "0");
+        return to;
+    }
     while (value % units->value != 0)
         units++;
     snprintf(to, UNIT_TEXT_SIZE, "%" PRIu64 "%s", value / units->value, units->word);
@@ -93,19 +112,17 @@ write_value(const struct unit *units, uint64_t value, char *to)
 const char *
 unit_write_msec(uint64_t msec, char *to)
 {
-    if (msec == 0)
-        snprintf(to, UNIT_TEXT_SIZE, "0");
-    else
-        write_value(times, msec, to);
-    return to;
+    return write_value(times, msec, to);
 }
 
 const char *
 unit_write_size(uint64_t size, char *to)
 {
-    if (size == 0)
-        snprintf(to, UNIT_TEXT_SIZE, "0");
-    else
-        write_value(sizes, size, to);
-    return to;
+    return write_value(sizes, size, to);
+}
+
+const char *
+unit_write_rate(uint64_t per_hour, char *to)
+{
+    return write_value(rates, per_hour, to);
 }

@@ -19,33 +19,39 @@ add(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
-/* The time that pays for so much, rounded up: nothing is free. */
+static uint64_t
+multiply(uint64_t a, uint64_t b)
+{
+    uint64_t product;
+
+    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+/* The time that pays for so much, rounded up: nothing is free. What does not fit lasts for
+ * ever. */
 static uint64_t
 price(const struct limit_rate *rate, uint64_t amount)
 {
-    uint64_t whole;
-    uint64_t rest = amount % rate->per_second;
+    uint64_t whole = multiply(amount / rate->amount, rate->per_ns);
+    uint64_t rest = multiply(amount % rate->amount, rate->per_ns);
 
-    if (__builtin_mul_overflow(amount / rate->per_second, SECOND_NS, &whole))
-        return UINT64_MAX;
-    /* A rate is far below 2^64 / 10^9: see settings.def. */
-    return add(whole, (rest * SECOND_NS + rate->per_second - 1) / rate->per_second);
+    return add(whole, add(rest, rate->amount - 1) / rate->amount);
 }
 
 static struct limit_rate
-rate_of(uint64_t per_second, unsigned burst_ms, size_t portion)
+rate_of(uint64_t amount, uint64_t per_ns, unsigned burst_ms, size_t portion)
 {
-    struct limit_rate rate = {per_second, burst_ms * MSEC_NS, portion};
+    struct limit_rate rate = {amount, per_ns, burst_ms * MSEC_NS, portion};
 
-    if (per_second > 0 && price(&rate, portion) > rate.burst_ns)
+    if (amount > 0 && price(&rate, portion) > rate.burst_ns)
         rate.burst_ns = price(&rate, portion);
     return rate;
 }
 
 struct limit_rate
-limit_rate_of_requests(unsigned per_second, unsigned burst_ms)
+limit_rate_of_requests(uint64_t per_hour, unsigned burst_ms)
 {
-    return rate_of(per_second, burst_ms, 1);
+    return rate_of(per_hour, 3600 * SECOND_NS, burst_ms, 1);
 }
 
 struct limit_rate
@@ -57,7 +63,7 @@ limit_rate_of_bytes(uint64_t per_second, unsigned burst_ms)
         portion = per_second < PORTION_LEAST ? per_second : PORTION_LEAST;
     if (portion > PORTION_MOST)
         portion = PORTION_MOST;
-    return rate_of(per_second, burst_ms, (size_t)portion);
+    return rate_of(per_second, SECOND_NS, burst_ms, (size_t)portion);
 }
 
 /* What was used and is not paid for at this time. */
@@ -126,8 +132,8 @@ limit_allowance_left(const struct limit_allowance *allowance, const struct limit
         return 0;
     if (rate->burst_ns - used >= price(rate, most))
         return most;
-    /* Less than the price of most, so that this is less than most seconds: no overflow. */
-    return (size_t)((rate->burst_ns - used) * rate->per_second / SECOND_NS);
+    /* Less than the price of most, so that the product is less than most times per_ns. */
+    return (size_t)((rate->burst_ns - used) * rate->amount / rate->per_ns);
 }
 
 bool

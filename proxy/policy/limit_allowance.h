@@ -24,13 +24,14 @@ struct limit_allowance {
 };
 
 struct limit_rate {
-    uint64_t per_second; /* 0: no limit */
+    uint64_t amount; /* 0: no limit */
+    uint64_t per_ns; /* so much in this time */
     uint64_t burst_ns;
     size_t portion; /* what it pays to wait for, and what fits into the burst at least */
 };
 
 /* Requests: waited for one by one. */
-struct limit_rate limit_rate_of_requests(unsigned per_second, unsigned burst_ms);
+struct limit_rate limit_rate_of_requests(uint64_t per_hour, unsigned burst_ms);
 
 /* Bytes: in portions of a hundredth of a second, from 1 KiB to 64 KiB. */
 struct limit_rate limit_rate_of_bytes(uint64_t per_second, unsigned burst_ms);

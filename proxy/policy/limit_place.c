@@ -9,7 +9,7 @@ limit_place_room(struct limit_place *place, struct limit_allowance *allowance,
 {
     size_t left;
 
-    if (rate->per_second == 0)
+    if (rate->amount == 0)
         return most;
     left = limit_allowance_left(allowance, rate, now_ns, most);
     if (place->portion == 0) {
@@ -28,7 +28,7 @@ void
 limit_place_leave(struct limit_place *place, struct limit_allowance *allowance,
                   const struct limit_rate *rate)
 {
-    if (place->portion > 0 && rate->per_second > 0)
+    if (place->portion > 0 && rate->amount > 0)
         limit_allowance_refund(allowance, rate, place->portion);
     *place = (struct limit_place){0};
 }
@@ -38,7 +38,7 @@ limit_place_charge(struct limit_place *place, struct limit_allowance *allowance,
                    const struct limit_rate *rate, uint64_t now_ns, size_t size)
 {
     /* In this order, so that a full allowance cannot swallow what is given back. */
-    if (rate->per_second > 0 && size > 0)
+    if (rate->amount > 0 && size > 0)
         (void)limit_allowance_charge(allowance, rate, now_ns, size);
     limit_place_leave(place, allowance, rate);
 }

@@ -12,6 +12,8 @@
 #include "proxy/policy/limit_table.h"
 
 #define SECOND UINT64_C(1000000000)
+/* Of a rate per second, what that is per hour. */
+#define HOUR 3600
 #define MSEC UINT64_C(1000000)
 /* A clock that has run for a while. */
 #define NOW (1000 * SECOND)
@@ -32,7 +34,7 @@ take_all(struct limit_allowance *allowance, const struct limit_rate *rate, uint6
 static void
 burst_is_what_was_saved_up(void **state)
 {
-    struct limit_rate rate = limit_rate_of_requests(5, 2000);
+    struct limit_rate rate = limit_rate_of_requests(5 * HOUR, 2000);
     struct limit_allowance allowance = {0};
 
     (void)state;
@@ -46,7 +48,7 @@ static void
 one_is_always_allowed_in_the_end(void **state)
 {
     /* The burst is shorter than what one request costs. */
-    struct limit_rate rate = limit_rate_of_requests(1, 1);
+    struct limit_rate rate = limit_rate_of_requests(1 * HOUR, 1);
     struct limit_allowance allowance = {0};
     uint64_t wait_ns = 0;
 
@@ -60,7 +62,7 @@ one_is_always_allowed_in_the_end(void **state)
 static void
 refusal_says_how_long_to_wait_and_costs_nothing(void **state)
 {
-    struct limit_rate rate = limit_rate_of_requests(4, 1000);
+    struct limit_rate rate = limit_rate_of_requests(4 * HOUR, 1000);
     struct limit_allowance allowance = {0};
     uint64_t wait_ns = 0;
 
@@ -74,9 +76,23 @@ refusal_says_how_long_to_wait_and_costs_nothing(void **state)
 }
 
 static void
+slow_rates_are_waited_for_as_long_as_they_take(void **state)
+{
+    struct limit_rate rate = limit_rate_of_requests(1, 1000);
+    struct limit_allowance allowance = {0};
+    uint64_t wait_ns = 0;
+
+    (void)state;
+    assert_true(limit_allowance_take(&allowance, &rate, NOW, &wait_ns));
+    assert_false(limit_allowance_take(&allowance, &rate, NOW + 600 * SECOND, &wait_ns));
+    assert_int_equal(wait_ns, 3000 * SECOND);
+    assert_true(limit_allowance_take(&allowance, &rate, NOW + 3600 * SECOND, &wait_ns));
+}
+
+static void
 rate_that_divides_no_second_is_not_exceeded(void **state)
 {
-    struct limit_rate rate = limit_rate_of_requests(7, 1000);
+    struct limit_rate rate = limit_rate_of_requests(7 * HOUR, 1000);
     struct limit_allowance allowance = {0};
     unsigned taken = 0;
 
@@ -263,7 +279,7 @@ account_is_the_same_for_all_who_hold_it(void **state)
 static void
 leaving_does_not_fill_an_allowance(void **state)
 {
-    struct limit_rate rate = limit_rate_of_requests(1, 1000);
+    struct limit_rate rate = limit_rate_of_requests(1 * HOUR, 1000);
     struct limit_table *table = limit_table_new(1024);
     struct limit_account *account = hold(table, "ann");
     uint64_t wait_ns;
@@ -284,7 +300,7 @@ leaving_does_not_fill_an_allowance(void **state)
 static void
 idle_accounts_are_bounded_and_held_ones_stay(void **state)
 {
-    struct limit_rate rate = limit_rate_of_requests(1, 1000);
+    struct limit_rate rate = limit_rate_of_requests(1 * HOUR, 1000);
     struct limit_table *table = limit_table_new(64);
     struct limit_account *held = hold(table, "ann");
     struct limit_account *oldest = hold(table, "old");
@@ -369,6 +385,7 @@ main(void)
         cmocka_unit_test(burst_is_what_was_saved_up),
         cmocka_unit_test(one_is_always_allowed_in_the_end),
         cmocka_unit_test(refusal_says_how_long_to_wait_and_costs_nothing),
+        cmocka_unit_test(slow_rates_are_waited_for_as_long_as_they_take),
         cmocka_unit_test(rate_that_divides_no_second_is_not_exceeded),
         cmocka_unit_test(debt_is_paid_before_more_is_left),
         cmocka_unit_test(refund_undoes_a_charge_and_saves_up_nothing),

@@ -1,4 +1,4 @@
-/* Times and sizes as people write them. */
+/* Times, sizes and rates as people write them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,6 +77,41 @@ odd_sizes_are_refused(void **state)
 }
 
 static void
+rates_are_told_per_hour(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t per_hour;
+        const char *written;
+    } rows[] = {
+        {"10/s", 36000, "10/s"}, {"60/m", 3600, "1/s"}, {"90/m", 5400, "90/m"},
+        {"7/h", 7, "7/h"},       {"120/h", 120, "2/m"}, {"0", 0, "0"},
+    };
+    char text[UNIT_TEXT_SIZE];
+    uint64_t value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(unit_read_rate(slice_of(rows[i].text), &value), ERR_OK);
+        assert_true(value == rows[i].per_hour);
+        assert_string_equal(unit_write_rate(value, text), rows[i].written);
+    }
+}
+
+static void
+odd_rates_are_refused(void **state)
+{
+    static const char *const texts[] = {"",     "10",    "/s",   "10/",
+                                        "10/d", "10 /s", "-1/s", "1.5/s"};
+    uint64_t value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (unit_read_rate(slice_of(texts[i]), &value) != ERR_SYNTAX)
+            fail_msg("%s was taken for a rate", texts[i]);
+}
+
+static void
 numbers_that_do_not_fit_are_out_of_range(void **state)
 {
     uint64_t value = 7;
@@ -130,6 +165,8 @@ main(void)
         cmocka_unit_test(times_without_or_with_odd_units_are_refused),
         cmocka_unit_test(sizes_are_powers_of_1024),
         cmocka_unit_test(odd_sizes_are_refused),
+        cmocka_unit_test(rates_are_told_per_hour),
+        cmocka_unit_test(odd_rates_are_refused),
         cmocka_unit_test(numbers_that_do_not_fit_are_out_of_range),
         cmocka_unit_test(what_is_written_reads_as_the_same_value),
         cmocka_unit_test(values_are_written_with_the_greatest_unit_that_fits),
