@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -50,6 +52,15 @@ stream_unacknowledged(const struct stream *stream)
     if (ioctl(stream->fd, SIOCOUTQ, &count) == -1)
         return 0;
     return (size_t)count;
+}
+
+void
+stream_acknowledge(const struct stream *stream)
+{
+    int on = 1;
+
+    /* It fails on what is no socket of TCP, which has nothing to acknowledge. */
+    (void)setsockopt(stream->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 enum err

@@ -32,6 +32,12 @@ enum err stream_write(struct stream *stream, const struct iovec *parts, int coun
 /* Bytes that were written and that the far side has not acknowledged yet. */
 size_t stream_unacknowledged(const struct stream *stream);
 
+/*
+ * Acknowledges at once what was read, instead of with the next bytes we send. Until then the
+ * far side's kernel may hold back more (Nagle), and send it just when we have written again.
+ */
+void stream_acknowledge(const struct stream *stream);
+
 /* Tells the far side that no more comes; what it sends can still be read. */
 enum err stream_finish(struct stream *stream);
 

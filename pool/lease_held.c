@@ -75,8 +75,11 @@ may_serve_again(struct lease *lease, const struct park_terms *terms)
     upstream->is_used_up = terms->has_uses_left && terms->uses_left == 0;
     upstream->used_us = now_us;
     atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
-    return !upstream_is_spent(upstream, &lease->lane->pool->limits, now_us) &&
-           pool_probe(lease->lane->pool, &lease->key, &upstream->stream) == PULSE_QUIET;
+    if (upstream_is_spent(upstream, &lease->lane->pool->limits, now_us))
+        return false;
+    /* A stray must come now, where the probe or the janitor sees it, not behind a request. */
+    stream_acknowledge(&upstream->stream);
+    return pool_probe(lease->lane->pool, &lease->key, &upstream->stream) == PULSE_QUIET;
 }
 
 void
