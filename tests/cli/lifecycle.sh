@@ -25,7 +25,9 @@ refused_in_use() {
   local said status
   said=$("$CARPOOL" "$@" 2>&1)
   status=$?
-  equal "$said" "carpool: cannot listen on $in_use: the address is already in use" &&
+  # lines of the log may come before it
+  equal "$(grep '^carpool: ' <<<"$said")" \
+    "carpool: cannot listen on $in_use: the address is already in use" &&
     equal "$status" 1
 }
 
