@@ -197,7 +197,7 @@ name_that_is_asked_for_is_not_evicted(void **state)
 
     assert_int_equal(claim(counter, &first, "a.test"), CACHE_OURS);
     for (int i = 0; i < 2 * CACHE_MOST; i++) {
-        char name[16];
+        char name[32];
 
         snprintf(name, sizeof(name), "n%d.test", i);
         put(counter, name, ERR_OK, 1000);
