@@ -8,6 +8,7 @@
 #include "base/clock.h"
 
 #define ACCESS_LINE_SIZE ((size_t)4 * 1024)
+#define ACCESS_USER_SIZE ((size_t)256)
 /* Of a target; longer ones are cut, and say so. */
 #define ACCESS_TARGET_SIZE ((size_t)2 * 1024)
 
@@ -99,7 +100,9 @@ access_line_write(const struct exchange *exchange)
     buf_init(&line, ACCESS_LINE_SIZE * 4);
     add_time(&line);
     (void)buf_printf(&line,
-                     " client=%s method=", address_format(&exchange->client->peer, client));
+                     " client=%s user=", address_format(&exchange->client->peer, client));
+    add_word(&line, exchange->user, ACCESS_USER_SIZE);
+    (void)buf_printf(&line, " method=");
     add_word(&line, exchange->head.method_text, 32);
     add_target(&line, exchange);
     (void)buf_printf(&line, " status=%u reason=%s ms=%llu", exchange->status,

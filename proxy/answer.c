@@ -13,7 +13,8 @@
 #include "proxy/http/proxy_status.h"
 
 #define ANSWER_HEAD_SIZE 2048
-#define ANSWER_FIELDS_SIZE (PROXY_STATUS_SIZE + 32)
+/* Room for Retry-After, or for Proxy-Authenticate with its realm. */
+#define ANSWER_FIELDS_SIZE (PROXY_STATUS_SIZE + 256)
 #define ANSWER_BODY_SIZE 4096
 /* For the client to try again in, in seconds, where nobody knows how long it will take. */
 #define ANSWER_RETRY_AFTER 1u
@@ -29,6 +30,7 @@ status_phrase(unsigned status)
         {400, "Bad Request"},
         {403, "Forbidden"},
         {404, "Not Found"},
+        {407, "Proxy Authentication Required"},
         {408, "Request Timeout"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
@@ -106,7 +108,9 @@ answer_send_page(struct exchange *exchange, unsigned status, const char *type,
     client_write(exchange->client, parts, is_head || body.size == 0 ? 1 : 2);
 }
 
-/* Proxy-Status, and when it is worth trying again (RFC 9110 §10.2.3) where there are too many.
+/*
+ * Proxy-Status; when it is worth trying again (RFC 9110 §10.2.3) where there are too many; and
+ * how to log in where that is missing.
  */
 static void
 write_fields(const struct exchange *exchange, enum reason reason, const char *detail,
@@ -122,13 +126,26 @@ write_fields(const struct exchange *exchange, enum reason reason, const char *de
     used = strlen(to);
     if (status == 429 || status == 503)
         snprintf(to + used, ANSWER_FIELDS_SIZE - used, "Retry-After: %u\r\n", wait);
+    /* RFC 9110 §11.7.1, RFC 7617 §2.1 */
+    if (status == 407)
+        snprintf(to + used, ANSWER_FIELDS_SIZE - used,
+                 "Proxy-Authenticate: Basic realm=\"%s\", charset=\"UTF-8\"\r\n",
+                 exchange->config->auth_realm);
 }
 
-/* Is every byte of the request read, so that the next one can be told from its body? */
+/*
+ * Is the next byte that of a request? Not behind a body that was not read, nor behind CONNECT,
+ * where it belongs into the tunnel. But who is asked to log in says CONNECT again on the same
+ * connection, once it has the answer (RFC 9110 §15.5.8).
+ */
 static bool
-is_request_read(const struct exchange *exchange)
+may_request_follow(const struct exchange *exchange, unsigned status)
 {
-    return exchange->head_memory != NULL && exchange->request_body.is_done;
+    if (exchange->head_memory == NULL || !exchange->request_body.is_done)
+        return false;
+    if (exchange->head.method != METHOD_CONNECT)
+        return true;
+    return status == 407 && client_input(exchange->client, 1).size == 0;
 }
 
 static int
@@ -150,7 +167,7 @@ answer_send_error(struct exchange *exchange, enum reason reason, const char *det
     char fields[ANSWER_FIELDS_SIZE];
     int size;
 
-    if (!is_request_read(exchange))
+    if (!may_request_follow(exchange, status))
         exchange->keeps_client = false;
     write_fields(exchange, reason, detail, fields);
     if (detail == NULL)

@@ -31,6 +31,7 @@ config_free(struct config *config)
     free(config->admin_token);
     free(config->listeners);
     rules_free(config->rules);
+    htpasswd_unref(config->users);
     free(config);
 }
 
@@ -151,6 +152,19 @@ check_together(const struct config *config, struct complaint *complaint)
 }
 
 static enum err
+load_users(struct config *config, struct complaint *complaint)
+{
+    const char *given_at = config->given_at[SETTING_auth_users_file];
+    char why[900];
+
+    if (config->auth_users_file[0] == '\0' ||
+        htpasswd_load(config->auth_users_file, &config->users, why, sizeof(why)) == ERR_OK)
+        return ERR_OK;
+    complain(complaint, "%s: auth.users_file: %s", given_at != NULL ? given_at : "preset", why);
+    return ERR_SYNTAX;
+}
+
+static enum err
 make_rules(struct config *config, struct complaint *complaint)
 {
     const struct rules_setup setup = {
@@ -158,6 +172,7 @@ make_rules(struct config *config, struct complaint *complaint)
         .clients = config->access_clients,
         .connect_ports = config->access_connect_ports,
         .allows_private = config->access_private_destinations == SWITCH_ON,
+        .has_users = config->users != NULL,
     };
     const char *given_at = config->given_at[SETTING_access_rules];
     char why[900];
@@ -190,6 +205,8 @@ config_fill(struct config *config, const struct config_sources *sources,
                          sources->assignments[i].given_at, complaint);
     if (err == ERR_OK)
         err = check_together(config, complaint);
+    if (err == ERR_OK)
+        err = load_users(config, complaint);
     if (err == ERR_OK)
         err = make_rules(config, complaint);
     if (err == ERR_OK)

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/err.h"
 #include "proxy/complaint.h"
+#include "proxy/policy/htpasswd.h"
 #include "proxy/policy/rules.h"
 #include "proxy/settings.h"
 
@@ -42,6 +43,7 @@ struct config {
     const char *admin_path; /* of a unix socket in its stead, in the text; NULL: none */
     char *admin_token;      /* what admin.token_file holds; NULL: none. Never shown */
     struct rules *rules;    /* all of access, in one list */
+    struct htpasswd *users; /* auth.users_file, as it was when this was loaded; NULL: none */
 
     /* where each setting was given, such as "carpool.conf:12"; NULL: it is the preset */
     char *given_at[SETTING_TOTAL];

@@ -10,7 +10,7 @@ says_who(const struct config *config)
     const struct setting *clients = setting_at(SETTING_access_clients);
     const struct rule *first = rules_at(config->rules, 0);
 
-    return rule_origin(first) == RULE_GIVEN ||
+    return config->users != NULL || rule_origin(first) == RULE_GIVEN ||
            !slice_equal(slice_of(config->access_clients), slice_of(clients->preset));
 }
 
@@ -39,9 +39,10 @@ enum err
 config_check_exposure(const struct config *config, const struct config *bound,
                       struct complaint *complaint)
 {
-    const char *guard = says_who(config) ? NULL
-                                         : "access.clients or access.rules to say who, such as "
-                                           "access.clients = all";
+    const char *guard =
+        says_who(config) ? NULL
+                         : "access.clients, access.rules or auth.users_file to say who, such "
+                           "as access.clients = all";
     enum err err = ERR_OK;
 
     for (size_t i = 0; i < bound->listener_count && err == ERR_OK; i++)

@@ -136,6 +136,16 @@ check_name(const char *name)
     return name[0] != '\0' && name[strspn(name, good)] == '\0' ? ERR_OK : ERR_SYNTAX;
 }
 
+/* It stands in quotes, and where people read it. */
+static enum err
+check_realm(const char *realm)
+{
+    for (const char *at = realm; *at != '\0'; at++)
+        if (*at < ' ' || *at > '~' || *at == '"' || *at == '\\')
+            return ERR_SYNTAX;
+    return realm[0] != '\0' ? ERR_OK : ERR_SYNTAX;
+}
+
 enum err
 config_understand(struct config *config, const struct setting *setting, struct slice *bad)
 {
@@ -148,6 +158,8 @@ config_understand(struct config *config, const struct setting *setting, struct s
         return config->log_access[0] != '\0' ? ERR_OK : ERR_SYNTAX;
     case SETTING_http_via:
         return check_name(config->http_via);
+    case SETTING_auth_realm:
+        return check_realm(config->auth_realm);
     case SETTING_dns_servers:
         return understand_servers(config, bad);
     case SETTING_access_clients:

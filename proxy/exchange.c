@@ -13,6 +13,7 @@
 #include "proxy/access_line.h"
 #include "proxy/answer.h"
 #include "proxy/client_limits.h"
+#include "proxy/login.h"
 
 /*
  * Pending bytes to an origin: a head, a body that is sent again, and what one read of a body
@@ -24,12 +25,13 @@ struct room_row {
     const char *name;
     enum step (*enter)(struct exchange *exchange);
     enum step (*late)(struct exchange *exchange); /* NULL where there is no deadline */
-    size_t timeout;                               /* offset of the deadline in the config */
+    size_t timeout; /* offset of the deadline in the config; 0: none is set on entering */
 };
 
 static const struct room_row rooms[ROOM_COUNT] = {
     [ROOM_HEAD] = {"head", room_head, room_head_late, offsetof(struct config, timeout_head)},
-    [ROOM_ADMIT] = {"admit", room_admit, NULL, 0},
+    /* Its deadline is set where it has to wait. */
+    [ROOM_ADMIT] = {"admit", room_admit, login_late, 0},
     [ROOM_ROUTE] = {"route", room_route, NULL, 0},
     /* The wait in the queue and the dial have deadlines of their own, kept by the lease. */
     [ROOM_CHECKOUT] = {"checkout", room_checkout, NULL, 0},
@@ -47,7 +49,7 @@ set_room(struct exchange *exchange, enum room room)
     unsigned within_ms = 0;
 
     exchange->room = room;
-    if (row->late != NULL)
+    if (row->timeout != 0)
         within_ms =
             *(const unsigned *)(const void *)((const char *)exchange->config + row->timeout);
     client_set_deadline(exchange->client, within_ms);
@@ -85,6 +87,7 @@ exchange_bury(struct grave *grave)
     buf_reset(&exchange->replay);
     buf_reset(&exchange->answer_head);
     free(exchange->head_memory);
+    free(exchange->user_name);
     worker_epoch_unref(exchange->epoch);
     free(exchange);
 }
@@ -110,6 +113,7 @@ exchange_finish(struct exchange *exchange)
     struct client *client = exchange->client;
 
     exchange_drop_origin(exchange);
+    login_end(exchange);
     stat_add(&exchange->worker->stats.reasons[exchange->reason], 1);
     client_limits_end_tunnel(client);
     stat_sub(&exchange->worker->stats.proxy[PROXY_STAT_EXCHANGES], 1);

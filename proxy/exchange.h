@@ -67,9 +67,11 @@ struct exchange {
     uint64_t started_us;
 
     /* the request */
-    struct slice user; /* whose it is; empty: nobody is named. Memory of the exchange. */
-    size_t head_seen;  /* bytes of a head that is not complete, when it was last looked at */
-    void *head_memory; /* what head and target borrow from */
+    struct slice user;    /* whose it is; empty: nobody is named. Of user_name. */
+    char *user_name;      /* who it is said to be */
+    struct auth_ask *ask; /* while that is being checked */
+    size_t head_seen;     /* bytes of a head that is not complete, when it was last looked at */
+    void *head_memory;    /* what head and target borrow from */
     struct head head;
     struct target target;
     struct pool_key key;

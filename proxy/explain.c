@@ -100,6 +100,7 @@ read_all(struct asked *asked, const struct explain *explain, struct complaint *c
     asked->address_count = explain->address_count;
     asked->question = (struct rules_question){
         .client = &asked->client,
+        .user = slice_of(explain->user != NULL ? explain->user : ""),
         .host = slice_of(asked->key.host),
         .port = asked->key.port,
         .method = asked->head.method_text,
@@ -151,6 +152,9 @@ explain_name(struct asked *asked)
         break;
     case RULES_DENY:
         fputs("denied at every address, by ", asked->to);
+        break;
+    case RULES_USER:
+        fputs("a user has to be named, by ", asked->to);
         break;
     case RULES_LATER:
         fputs("the address decides; the first that may match is ", asked->to);

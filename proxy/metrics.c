@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "proxy/overview.h"
+#include "proxy/policy/auth.h"
 
 struct metric {
     const char *kind;
@@ -138,6 +139,23 @@ write_gauges(struct evbuffer *to, struct pool *pool)
               gauges.quarantined);
 }
 
+static void
+write_auth(struct evbuffer *to, struct auth *auth)
+{
+    struct auth_figures figures;
+
+    auth_figures(auth, &figures);
+    write_one(to, &(struct metric){"counter", "passwords_hashed_total", "Passwords checked"},
+              figures.hashed);
+    write_one(
+        to, &(struct metric){"gauge", "passwords_waiting", "Passwords that wait to be checked"},
+        figures.waiting);
+    write_one(to,
+              &(struct metric){"gauge", "passwords_remembered",
+                               "Passwords known to be right or wrong"},
+              figures.remembered);
+}
+
 void
 metrics_write(const struct overview *overview, struct evbuffer *to)
 {
@@ -167,6 +185,7 @@ metrics_write(const struct overview *overview, struct evbuffer *to)
                                "Clients and users whose limits are kept in mind"},
               limit_table_count(overview->limits));
     write_all(to, dns_metrics, DNS_STAT_COUNT, sums.dns);
+    write_auth(to, overview->auth);
     write_one(to,
               &(struct metric){"counter", "access_log_lost_total",
                                "Lines of the access log that could not be written"},

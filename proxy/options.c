@@ -27,6 +27,7 @@ enum option_id {
     OPTION_PRINT_CONFIG,
     OPTION_EXPLAIN,
     OPTION_CLIENT,
+    OPTION_USER,
     OPTION_ADDRESS,
     OPTION_VERSION,
     OPTION_HELP,
@@ -58,6 +59,7 @@ static const struct option rows[] = {
     {"--explain", "'METHOD URL'", RUN, OPTION_EXPLAIN,
      "which rule decides, why; exit 0 allowed, 1 not"},
     {"--client", "ADDR", RUN, OPTION_CLIENT, "of --explain: the client's address"},
+    {"--user", "NAME", RUN, OPTION_USER, "of --explain: the user who has logged in"},
     {"--address", "ADDR", RUN, OPTION_ADDRESS, "of --explain: the host's; may be repeated"},
     {"--version", NULL, ALL, OPTION_VERSION, "print the version"},
     {"--help", NULL, ALL, OPTION_HELP, "print this"},
@@ -177,6 +179,9 @@ take_option(struct options *options, enum option_id id, const char *value,
     case OPTION_CLIENT:
         options->explain.client = value;
         break;
+    case OPTION_USER:
+        options->explain.user = value;
+        break;
     case OPTION_ADDRESS:
         return add_address(&options->explain, value, complaint);
     case OPTION_VERSION:
@@ -254,8 +259,10 @@ options_parse(int argc, const char *const *argv, struct options *options,
     while (err == ERR_OK && at < argc)
         err = parse_argument(argv, &at, command, options, complaint);
     if (err == ERR_OK && options->explain.request == NULL &&
-        (options->explain.client != NULL || options->explain.address_count > 0)) {
-        complain(complaint, "--client and --address belong to --explain; expected that, too");
+        (options->explain.client != NULL || options->explain.user != NULL ||
+         options->explain.address_count > 0)) {
+        complain(complaint,
+                 "--client, --user and --address belong to --explain; expected that, too");
         err = ERR_SYNTAX;
     }
     if (err != ERR_OK)

@@ -23,6 +23,7 @@ struct overview {
     size_t worker_count;
     struct access_log *access_log;
     struct limit_table *limits;
+    struct auth *auth;
     const struct config *config; /* the one now in force */
     uint64_t started_ms;         /* by clock_now_ms() */
     bool is_draining;

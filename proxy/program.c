@@ -20,6 +20,7 @@
 #include "proxy/descriptors.h"
 #include "proxy/listening.h"
 #include "proxy/overview.h"
+#include "proxy/policy/auth.h"
 #include "proxy/relief.h"
 
 /* Accounts of limits that nobody uses, some 10 MB of them: see docs/limits.md. */
@@ -41,6 +42,7 @@ struct program {
     struct mailbox *mailbox;
     struct listening listening;
     struct access_log *access_log;
+    struct auth *auth;
     struct pool *pool;
     struct cache *names;
     struct admin *admin;
@@ -78,6 +80,17 @@ pool_settings_of(const struct config *config)
     };
 }
 
+static struct auth_settings
+auth_settings_of(const struct config *config)
+{
+    return (struct auth_settings){
+        .path = config->auth_users_file,
+        .users = config->users,
+        .remember_ms = config->auth_remember,
+        .max_waiting = config->auth_max_waiting,
+    };
+}
+
 static void
 configure_log(const struct config *config)
 {
@@ -111,10 +124,12 @@ static void
 apply(struct program *program, struct config *config)
 {
     struct pool_settings pool_settings = pool_settings_of(config);
+    struct auth_settings auth_settings = auth_settings_of(config);
 
     tell_what_waits(program->first, config);
     configure_log(config);
     pool_configure(program->pool, &pool_settings);
+    auth_configure(program->auth, &auth_settings);
     for (size_t i = 0; i < program->worker_count; i++)
         worker_reload(program->workers[i], config);
     config_unref(program->config);
@@ -233,6 +248,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
     (void)what;
     pool_sweep(program->pool);
     limit_table_sweep(program->limits, clock_now_us() * 1000);
+    auth_look(program->auth);
     relief_look(&program->relief,
                 atomic_load_explicit(&program->all_clients, memory_order_relaxed));
 }
@@ -310,6 +326,7 @@ add_worker(struct program *program, size_t number)
         .all_clients = &program->all_clients,
         .limits = program->limits,
         .access_log = program->access_log,
+        .auth = program->auth,
         .main = program->mailbox,
         .on_done = &farewell->mail,
     };
@@ -355,6 +372,17 @@ open_access_log(struct program *program, struct complaint *complaint)
 }
 
 static enum err
+start_auth(struct program *program, struct complaint *complaint)
+{
+    struct auth_settings settings = auth_settings_of(program->config);
+    enum err err = auth_new(&settings, &program->auth);
+
+    if (err != ERR_OK)
+        complain(complaint, "cannot start the thread that checks passwords: %s", err_text(err));
+    return err;
+}
+
+static enum err
 start(struct program *program, struct complaint *complaint)
 {
     size_t count = program->config->proxy_workers;
@@ -382,7 +410,9 @@ start(struct program *program, struct complaint *complaint)
     worker_resolver_settings(program->config, &resolver_settings);
     program->names = cache_new(&resolver_settings);
     watch_events(program);
-    err = start_workers(program, count, complaint);
+    err = start_auth(program, complaint);
+    if (err == ERR_OK)
+        err = start_workers(program, count, complaint);
     if (err != ERR_OK)
         return err;
     program->overview = (struct overview){
@@ -391,6 +421,7 @@ start(struct program *program, struct complaint *complaint)
         .worker_count = program->worker_count,
         .access_log = program->access_log,
         .limits = program->limits,
+        .auth = program->auth,
         .config = program->config,
         .started_ms = clock_now_ms(),
     };
@@ -443,9 +474,13 @@ program_fini(struct program *program)
         event_base_dispatch(program->base);
     }
     admin_free(program->admin);
+    /* It posts to the workers' mailboxes. */
+    if (program->auth != NULL)
+        auth_stop(program->auth);
     for (size_t i = 0; i < program->worker_count; i++)
         worker_free(program->workers[i]);
     free(program->workers);
+    auth_free(program->auth);
     if (program->pool != NULL)
         pool_free(program->pool);
     limit_table_free(program->limits);

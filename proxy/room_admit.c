@@ -1,31 +1,27 @@
 /*
- * ADMIT: may this client use the proxy at all, and may it ask once more?
+ * ADMIT: may this client use the proxy at all, may it ask once more, and who is it?
  */
 #include "pool/tuple.h"
 #include "proxy/client_limits.h"
 #include "proxy/exchange.h"
+#include "proxy/login.h"
 #include "proxy/policy/acl.h"
 
-/* What the limits of the client and of the user say. The user's come once he is known. */
-static enum reason
-count_request(struct exchange *exchange)
+/* Over a limit. One connection too many is not kept. */
+static enum step
+turn_away(struct exchange *exchange, enum reason reason)
 {
-    struct client *client = exchange->client;
-    enum reason reason = client_limits_admit(client, &exchange->retry_after);
-
-    if (reason == REASON_DONE)
-        reason = client_limits_admit_user(client, exchange->user, &exchange->retry_after);
-    /* One connection too many is not kept. */
     if (reason == REASON_CLIENT_CONNECTIONS || reason == REASON_USER_CONNECTIONS)
         exchange->keeps_client = false;
-    return reason;
+    return exchange_fail(exchange, reason, NULL);
 }
 
 enum step
 room_admit(struct exchange *exchange)
 {
-    const struct client *client = exchange->client;
-    enum reason reason;
+    struct client *client = exchange->client;
+    enum reason reason = REASON_DONE;
+    enum step step;
 
     /* The first request tells; by then our own dial has long put its 4-tuple into the table. */
     if (client->served == 0 &&
@@ -37,8 +33,15 @@ room_admit(struct exchange *exchange)
         exchange->keeps_client = false;
         return exchange_fail(exchange, REASON_CLIENT_DENIED, NULL);
     }
-    reason = count_request(exchange);
+    /* Whoever guesses passwords has no more tries than requests; one that waits was counted. */
+    if (exchange->ask == NULL)
+        reason = client_limits_admit(client, &exchange->retry_after);
     if (reason != REASON_DONE)
-        return exchange_fail(exchange, reason, NULL);
+        return turn_away(exchange, reason);
+    if (!login_check(exchange, &step))
+        return step;
+    reason = client_limits_admit_user(client, exchange->user, &exchange->retry_after);
+    if (reason != REASON_DONE)
+        return turn_away(exchange, reason);
     return exchange_enter(exchange, ROOM_ROUTE);
 }

@@ -22,13 +22,6 @@ is_replayable(const struct exchange *exchange)
            (body->kind == BODY_LENGTH && body->length <= exchange->config->http_max_replay);
 }
 
-static void
-become_tunnel(struct exchange *exchange)
-{
-    /* Bytes that follow are no request, whatever becomes of this one. */
-    exchange->keeps_client = false;
-}
-
 /*
  * TRACE and OPTIONS go no further than Max-Forwards says (RFC 9110 §7.6.2). False where they
  * were answered here; the step is then in *step.
@@ -88,8 +81,6 @@ room_route(struct exchange *exchange)
     hop_name(exchange);
     if (hop_is_loop(exchange))
         return exchange_fail(exchange, REASON_LOOP, NULL);
-    if (target->form == TARGET_AUTHORITY)
-        become_tunnel(exchange);
     /* What no address could make right is refused before its name is looked up. */
     question = exchange_question(exchange);
     err = acl_allows(exchange->config, &question);

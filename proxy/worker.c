@@ -258,6 +258,7 @@ worker_new(const struct worker_setup *setup, struct worker **made)
     worker->pool = setup->pool;
     worker->own = setup->own;
     worker->access_log = setup->access_log;
+    worker->auth = setup->auth;
     worker->all_clients = setup->all_clients;
     worker->limits = setup->limits;
     worker->main = setup->main;

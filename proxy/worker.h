@@ -30,6 +30,7 @@ struct worker_setup {
     _Atomic unsigned *all_clients; /* open client connections of all workers; borrowed */
     struct limit_table *limits;    /* borrowed */
     struct access_log *access_log; /* borrowed, any thread may write to it */
+    struct auth *auth;             /* borrowed; only asked where the config has users */
     struct mailbox *main;          /* where on_done is posted */
     struct mail *on_done;          /* posted once, when the worker has drained or was stopped */
 };

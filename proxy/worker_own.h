@@ -53,6 +53,7 @@ struct worker {
     struct epoch *epoch;
     struct own_addresses own;
     struct access_log *access_log;
+    struct auth *auth;
     _Atomic unsigned *all_clients; /* of all workers */
     struct limit_table *limits;    /* of all workers */
     TAILQ_HEAD(client_list, client) clients;

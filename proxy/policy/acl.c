@@ -27,6 +27,8 @@ err_of(const struct rule *rule)
         return ERR_CONNECT_PORT;
     case RULE_PRIVATE:
         return ERR_PRIVATE;
+    case RULE_USERS:
+        return ERR_USER;
     case RULE_INSIDE:
     case RULE_REST:
         break;
@@ -40,6 +42,8 @@ acl_allows(const struct config *config, const struct rules_question *question)
     const struct rule *rule;
     enum rules_verdict verdict = rules_judge(config->rules, question, &rule);
 
+    if (verdict == RULES_USER)
+        return ERR_USER;
     return verdict == RULES_DENY ? err_of(rule) : ERR_OK;
 }
 

@@ -18,8 +18,8 @@ bool acl_admits(const struct config *config, const struct address *client);
 
 /*
  * What the rules say of a request: ERR_OK, or which setting refuses it (ERR_RULE, ERR_CLIENT,
- * ERR_CONNECT_PORT, ERR_PRIVATE, ERR_FORBIDDEN). Without an address it is refused only if no
- * address could change that. Any thread.
+ * ERR_CONNECT_PORT, ERR_PRIVATE, ERR_FORBIDDEN); ERR_USER where a user has to be named first.
+ * Without an address it is refused only if no address could change that. Any thread.
  */
 enum err acl_allows(const struct config *config, const struct rules_question *question);
 

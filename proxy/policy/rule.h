@@ -21,7 +21,15 @@ struct port_range {
 };
 
 /* What a rule may ask for. */
-enum rule_part { PART_CLIENT, PART_HOST, PART_ADDRESS, PART_PORT, PART_METHOD, PART_COUNT };
+enum rule_part {
+    PART_CLIENT,
+    PART_USER,
+    PART_HOST,
+    PART_ADDRESS,
+    PART_PORT,
+    PART_METHOD,
+    PART_COUNT
+};
 
 /* A part that is not named matches everything. "!" turns a part that is named around. */
 struct rule {
@@ -32,6 +40,10 @@ struct rule {
     bool is_named[PART_COUNT];
     bool is_negated[PART_COUNT];
     struct address_list clients;
+    struct slice *users; /* of text */
+    size_t user_count;
+    bool has_known; /* everybody who has logged in */
+    bool has_all;   /* everybody, logged in or not */
     struct host_set hosts;
     struct address_list addresses;
     struct port_range *ports;

@@ -1,7 +1,7 @@
 /*
  * One rule from its text. Part of the loader, on the main thread.
  *
- *     allow|deny [client LIST] [host LIST] [address LIST] [port LIST] [method LIST]
+ *     allow|deny [client LIST] [user LIST] [host LIST] [address LIST] [port LIST] [method LIST]
  *
  * A LIST is separated by commas; spaces may follow a comma. "!" before it turns it around.
  */
@@ -19,8 +19,8 @@
 #define KIND(kind) (1u << (kind))
 
 static const char *const part_names[PART_COUNT] = {
-    [PART_CLIENT] = "client", [PART_HOST] = "host",     [PART_ADDRESS] = "address",
-    [PART_PORT] = "port",     [PART_METHOD] = "method",
+    [PART_CLIENT] = "client",   [PART_USER] = "user", [PART_HOST] = "host",
+    [PART_ADDRESS] = "address", [PART_PORT] = "port", [PART_METHOD] = "method",
 };
 
 struct kind_word {
@@ -48,6 +48,7 @@ static const struct kind_word address_words[] = {
 
 static const char *const part_expects[PART_COUNT] = {
     [PART_CLIENT] = "loopback, private, all, addresses, or ranges as ADDR/BITS",
+    [PART_USER] = "names of users, known for everybody who has logged in, or all",
     [PART_HOST] =
         "names such as example.com, .example.com for it and all below it, or file:PATH "
         "(for addresses there is \"address\")",
@@ -92,6 +93,28 @@ add_address(struct address_list *list, const struct kind_word *words, struct sli
     if (list->range_count == LIST_MOST)
         return ERR_RANGE;
     return address_range_parse(text, &list->ranges[list->range_count++]);
+}
+
+/* As auth.users_file has them, within what a list can hold. */
+static enum err
+add_user(struct rule *rule, struct slice text)
+{
+    if (slice_equal(text, SLICE("known"))) {
+        rule->has_known = true;
+        return ERR_OK;
+    }
+    if (slice_equal(text, SLICE("all"))) {
+        rule->has_all = true;
+        return ERR_OK;
+    }
+    if (memchr(text.data, ':', text.size) != NULL || memchr(text.data, '!', text.size) != NULL)
+        return ERR_SYNTAX;
+    if (rule->users == NULL)
+        rule->users = xcalloc(LIST_MOST, sizeof(rule->users[0]));
+    if (rule->user_count == LIST_MOST)
+        return ERR_RANGE;
+    rule->users[rule->user_count++] = text;
+    return ERR_OK;
 }
 
 static enum err
@@ -164,6 +187,8 @@ add_element(struct rule *rule, enum rule_part part, struct slice text, char *why
     switch (part) {
     case PART_CLIENT:
         return add_address(&rule->clients, client_words, text);
+    case PART_USER:
+        return add_user(rule, text);
     case PART_HOST:
         return add_host(rule, text, why, size);
     case PART_ADDRESS:
@@ -215,7 +240,8 @@ find_part(struct rule *rule, struct slice word, enum rule_part *part, char *why,
             break;
     if (*part == PART_COUNT)
         snprintf(why, size,
-                 "\"%.*s\" is not accepted; expected client, host, address, port or method",
+                 "\"%.*s\" is not accepted; expected client, user, host, address, port or "
+                 "method",
                  SLICE_ARGS(word));
     else if (rule->is_named[*part])
         snprintf(why, size, "%s is there twice; expected one list, separated by commas",
@@ -278,6 +304,7 @@ rule_free(struct rule *rule)
     free(rule->clients.ranges);
     free(rule->addresses.ranges);
     host_set_fini(&rule->hosts);
+    free(rule->users);
     free(rule->ports);
     free(rule->methods);
     free(rule->text);

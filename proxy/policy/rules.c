@@ -32,6 +32,17 @@ holds_address(const struct address_list *list, const struct address *address)
 }
 
 static bool
+holds_user(const struct rule *rule, struct slice user)
+{
+    if (rule->has_all || (rule->has_known && user.size > 0))
+        return true;
+    for (size_t i = 0; i < rule->user_count && user.size > 0; i++)
+        if (slice_equal(rule->users[i], user))
+            return true;
+    return false;
+}
+
+static bool
 holds_port(const struct rule *rule, uint16_t port)
 {
     for (size_t i = 0; i < rule->port_count; i++)
@@ -55,6 +66,8 @@ holds_part(const struct rule *rule, enum rule_part part, const struct rules_ques
     switch (part) {
     case PART_CLIENT:
         return holds_address(&rule->clients, question->client);
+    case PART_USER:
+        return holds_user(rule, question->user);
     case PART_HOST:
         return host_set_holds(&rule->hosts, question->host);
     case PART_ADDRESS:
@@ -69,19 +82,20 @@ holds_part(const struct rule *rule, enum rule_part part, const struct rules_ques
     return false;
 }
 
-/* What the rule itself says. */
+/* What the rule itself says. *asks: it matches, or may, if the right user is named. */
 static enum match
-match_parts(const struct rule *rule, const struct rules_question *question)
+match_parts(const struct rule *rule, const struct rules_question *question, bool *asks)
 {
     enum match match = MATCH_YES;
 
-    for (enum rule_part part = 0; part < PART_COUNT; part++) {
-        if (!rule->is_named[part])
+    *asks = rule->is_named[PART_USER] && !rule->has_all && question->user.size == 0;
+    for (enum rule_part part = 0; part < PART_COUNT && match != MATCH_NO; part++) {
+        if (!rule->is_named[part] || (part == PART_USER && *asks))
             continue;
         if (part == PART_ADDRESS && question->address == NULL)
             match = MATCH_PERHAPS;
         else if (holds_part(rule, part, question) == rule->is_negated[part])
-            return MATCH_NO;
+            match = MATCH_NO;
     }
     return match;
 }
@@ -93,6 +107,8 @@ overrides(const struct rule *rule, const struct rule *ends)
     switch (ends->origin) {
     case RULE_CLIENTS:
         return rule->is_named[PART_CLIENT];
+    case RULE_USERS:
+        return rule->is_named[PART_USER];
     case RULE_CONNECT_PORTS:
         return rule->is_named[PART_PORT];
     case RULE_INSIDE:
@@ -107,23 +123,27 @@ overrides(const struct rule *rule, const struct rule *ends)
 
 /*
  * An allow widens no more than it names: one that says nothing of clients is not for those whom
- * access.clients keeps out, one that says nothing of addresses leads nobody to loopback, and
- * one that says nothing of ports opens no tunnel to another one.
+ * access.clients keeps out, one that says nothing of users is for those who have logged in
+ * (where there are users), one that says nothing of addresses leads nobody to loopback, and one
+ * that says nothing of ports opens no tunnel to another one.
  */
 static enum match
 match_rule(const struct rules *rules, const struct rule *rule,
-           const struct rules_question *question)
+           const struct rules_question *question, bool *asks)
 {
-    enum match match = match_parts(rule, question);
+    enum match match = match_parts(rule, question, asks);
     const struct rule *ends;
 
     if (!rule->is_allow || rule->origin != RULE_GIVEN)
         return match;
     for (ends = rules->ends; ends != NULL && match != MATCH_NO; ends = TAILQ_NEXT(ends, entry))
         if (!overrides(rule, ends)) {
-            enum match denied = match_parts(ends, question);
+            bool end_asks;
+            enum match denied = match_parts(ends, question, &end_asks);
 
-            if (denied == MATCH_YES)
+            if (end_asks)
+                *asks = true;
+            else if (denied == MATCH_YES)
                 match = MATCH_NO;
             else if (denied == MATCH_PERHAPS)
                 match = MATCH_PERHAPS;
@@ -133,31 +153,42 @@ match_rule(const struct rules *rules, const struct rule *rule,
 
 /*
  * The first rule that matches. Without an address some only may: then what is certain is what
- * all of these and the first that surely does agree on.
+ * all of these and the first that surely does agree on. Without a user a rule about users can
+ * only ask for one. That is done at once if no address could spare it: whoever is not let in
+ * makes nobody ask name servers.
  */
 enum rules_verdict
 rules_judge(const struct rules *rules, const struct rules_question *question,
             const struct rule **decides)
 {
+    enum rules_verdict verdict = RULES_DENY;
     const struct rule *first = NULL;
+    const struct rule *asking = NULL;
     const struct rule *rule;
-    bool is_open = false;
+    unsigned seen = 0;
 
     TAILQ_FOREACH (rule, &rules->list, entry) {
-        enum match match = match_rule(rules, rule, question);
+        bool asks;
+        enum match match = match_rule(rules, rule, question, &asks);
 
         if (match == MATCH_NO)
             continue;
         if (first == NULL)
             first = rule;
-        is_open = is_open || rule->is_allow != first->is_allow;
+        if (asking == NULL && asks)
+            asking = rule;
+        verdict = rule->is_allow ? RULES_ALLOW : RULES_DENY;
+        if (asks)
+            verdict = RULES_USER;
+        seen |= 1u << verdict;
         if (match == MATCH_YES)
             break;
     }
-    *decides = is_open ? first : rule;
-    if (is_open)
-        return RULES_LATER;
-    return rule->is_allow ? RULES_ALLOW : RULES_DENY;
+    *decides = rule;
+    if (seen == 1u << verdict)
+        return verdict;
+    *decides = (seen & 1u << RULES_ALLOW) != 0 ? first : asking;
+    return (seen & 1u << RULES_ALLOW) != 0 ? RULES_LATER : RULES_USER;
 }
 
 bool
@@ -166,10 +197,11 @@ rules_admit(const struct rules *rules, const struct address *client,
 {
     const struct rules_question question = {.client = client};
     const struct rule *rule;
+    bool asks;
 
     /* The defaults begin with the one of access.clients. */
     *decides = rules->ends;
-    if (match_parts(rules->ends, &question) == MATCH_NO)
+    if (match_parts(rules->ends, &question, &asks) == MATCH_NO)
         return true;
     TAILQ_FOREACH (rule, &rules->list, entry)
         if (rule->is_allow && rule->origin == RULE_GIVEN && rule->is_named[PART_CLIENT] &&
@@ -197,10 +229,23 @@ add_rule(struct rules *rules, struct slice text, enum rule_origin origin, char *
     return ERR_OK;
 }
 
+/* Nobody could ever log in: a mistake, and one that would make "deny user …" ask for ever. */
+static enum err
+check_user(const struct rules_setup *setup, const struct rule *rule, char *why, size_t why_size)
+{
+    if (!rule->is_named[PART_USER] || setup->has_users)
+        return ERR_OK;
+    snprintf(why, why_size,
+             "rule %zu: \"%s\" names users, and there are none; expected auth.users_file",
+             rule->number, rule->text);
+    return ERR_SYNTAX;
+}
+
 /* Rules are separated by line ends or ";"; the rest of a line behind "#" is a comment. */
 static enum err
-add_given(struct rules *rules, struct slice text, char *why, size_t why_size)
+add_given(struct rules *rules, const struct rules_setup *setup, char *why, size_t why_size)
 {
+    struct slice text = slice_of(setup->rules);
     char what[768];
 
     while (text.size > 0) {
@@ -222,6 +267,8 @@ add_given(struct rules *rules, struct slice text, char *why, size_t why_size)
             snprintf(why, why_size, "rule %zu: %s", rules->count + 1, what);
             return ERR_SYNTAX;
         }
+        if (check_user(setup, TAILQ_LAST(&rules->list, rule_list), why, why_size) != ERR_OK)
+            return ERR_SYNTAX;
     }
     return ERR_OK;
 }
@@ -260,6 +307,8 @@ add_defaults(struct rules *rules, const struct rules_setup *setup, char *why, si
         add_listed(rules, "deny client !", setup->clients, RULE_CLIENTS, why, why_size);
 
     rules->ends = TAILQ_LAST(&rules->list, rule_list);
+    if (err == ERR_OK && setup->has_users)
+        err = add_rule(rules, SLICE("deny user !known"), RULE_USERS, why, why_size);
     if (err == ERR_OK)
         err = add_listed(rules, "deny client !loopback method CONNECT port !443",
                          setup->connect_ports, RULE_CONNECT_PORTS, why, why_size);
@@ -281,7 +330,7 @@ rules_new(const struct rules_setup *setup, struct rules **rules, char *why, size
     enum err err;
 
     TAILQ_INIT(&made->list);
-    err = add_given(made, slice_of(setup->rules), why, why_size);
+    err = add_given(made, setup, why, why_size);
     if (err == ERR_OK)
         err = add_defaults(made, setup, why, why_size);
     if (err == ERR_OK)
@@ -343,6 +392,8 @@ rule_setting(const struct rule *rule)
         return "access.rules";
     case RULE_CLIENTS:
         return "access.clients";
+    case RULE_USERS:
+        return "auth.users_file";
     case RULE_CONNECT_PORTS:
         return "access.connect_ports";
     case RULE_PRIVATE:

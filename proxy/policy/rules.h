@@ -21,6 +21,7 @@ struct rule;
 enum rule_origin {
     RULE_GIVEN,         /* access.rules */
     RULE_CLIENTS,       /* access.clients */
+    RULE_USERS,         /* auth.users_file */
     RULE_CONNECT_PORTS, /* access.connect_ports */
     RULE_INSIDE,        /* loopback is for clients on loopback */
     RULE_PRIVATE,       /* access.private_destinations */
@@ -33,6 +34,8 @@ struct rules_setup {
     const char *clients;
     const char *connect_ports;
     bool allows_private;
+    bool has_users; /* who names none has to log in, unless a rule of access.rules says
+                       otherwise */
 };
 
 /* What is asked of them. Slices are borrowed. */
@@ -49,6 +52,7 @@ enum rules_verdict {
     RULES_ALLOW,
     RULES_DENY,
     RULES_LATER, /* it depends on the address */
+    RULES_USER,  /* it depends on the user, and nobody is named */
 };
 
 /*
@@ -67,7 +71,10 @@ void rules_free(struct rules *rules);
 bool rules_admit(const struct rules *rules, const struct address *client,
                  const struct rule **decides);
 
-/* *rule is the one that decides; of RULES_LATER the first one that may. */
+/*
+ * *rule is the one that decides; of RULES_LATER the first one that may. RULES_USER where nobody
+ * is named and no address leads past the rules without a user; *rule is one that asks for it.
+ */
 enum rules_verdict rules_judge(const struct rules *rules, const struct rules_question *question,
                                const struct rule **rule);
 

@@ -87,7 +87,7 @@ claim "an address has no address of its own" refused \
   '--address: 10.0.0.2 is an address itself; expected a name in the URL' \
   --explain 'GET http://10.0.0.2/' --client 10.0.0.1 --address 10.0.0.3
 claim "--client alone is refused" refused \
-  "--client and --address belong to --explain; expected that, too" --client 10.0.0.1
+  "--client, --user and --address belong to --explain; expected that, too" --client 10.0.0.1
 claim "output that cannot be written is exit 1" bash -c \
   "\"$CARPOOL\" --explain 'GET http://192.0.2.1/' --client ::1 >/dev/full; [ \$? = 1 ]"
 

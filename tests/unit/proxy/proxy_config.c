@@ -166,7 +166,7 @@ an_unknown_section_is_refused_with_the_known_ones(void **state)
 {
     assert_refused(*state, "\npol { idle_timeout = 5s }\n",
                    "c:2: unknown section pol; expected one of proxy, admin, log, timeout, "
-                   "http, pool, dns, access, limit, drain");
+                   "http, pool, dns, access, auth, limit, drain");
 }
 
 static void
@@ -174,7 +174,7 @@ a_key_outside_of_sections_is_refused(void **state)
 {
     assert_refused(*state, "idle_timeout = 5s\n",
                    "c:1: unknown section idle_timeout; expected one of proxy, admin, log, "
-                   "timeout, http, pool, dns, access, limit, drain");
+                   "timeout, http, pool, dns, access, auth, limit, drain");
 }
 
 static void
@@ -341,7 +341,7 @@ a_bad_rule_is_named_by_its_number(void **state)
 {
     assert_refused(
         *state, "access {\n rules = 'allow; deny hots x.test'\n}",
-        "c:2: access.rules: rule 2: \"hots\" is not accepted; expected client, host, "
+        "c:2: access.rules: rule 2: \"hots\" is not accepted; expected client, user, host, "
         "address, port or method");
 }
 

@@ -73,12 +73,14 @@ struct asked {
 };
 
 static enum rules_verdict
-judge(const struct rules *rules, const struct asked *asked, size_t *number)
+judge_user(const struct rules *rules, const struct asked *asked, const char *user,
+           size_t *number)
 {
     struct address client = at(asked->client);
     struct address address;
     struct rules_question question = {
         .client = &client,
+        .user = slice_of(user),
         .host = slice_of(asked->host),
         .port = asked->port,
         .method = slice_of(asked->method),
@@ -93,6 +95,12 @@ judge(const struct rules *rules, const struct asked *asked, size_t *number)
     verdict = rules_judge(rules, &question, &rule);
     *number = rule_number(rule);
     return verdict;
+}
+
+static enum rules_verdict
+judge(const struct rules *rules, const struct asked *asked, size_t *number)
+{
+    return judge_user(rules, asked, "", number);
 }
 
 static const struct {
@@ -170,7 +178,8 @@ rows_are_judged_as_said(void **state)
 static void
 private_destinations_are_closed_to_all_unless_a_rule_names_them(void **state)
 {
-    static const struct rules_setup setup = {"allow address 10.1.0.0/16", "all", "", false};
+    static const struct rules_setup setup = {"allow address 10.1.0.0/16", "all", "", false,
+                                             false};
     struct rules *rules = rules_of_setup(&setup);
     size_t number;
 
@@ -221,8 +230,15 @@ what_is_no_rule_is_refused_in_these_words(void **state)
     } rows[] = {
         {"permit", "rule 1: \"permit\" is not accepted; expected allow or deny"},
         {"allow; Deny", "rule 2: \"Deny\" is not accepted; expected allow or deny"},
-        {"deny user x",
-         "rule 1: \"user\" is not accepted; expected client, host, address, port or method"},
+        {"deny usr x",
+         "rule 1: \"usr\" is not accepted; expected client, user, host, address, port or "
+         "method"},
+        {"deny; allow user alice",
+         "rule 2: \"allow user alice\" names users, and there are none; expected "
+         "auth.users_file"},
+        {"deny user a:b",
+         "rule 1: user \"a:b\" is not accepted; expected names of users, known for everybody "
+         "who has logged in, or all"},
         {"deny port 80 port 81",
          "rule 1: port is there twice; expected one list, separated by commas"},
         {"deny port",
@@ -257,13 +273,101 @@ what_is_no_rule_is_refused_in_these_words(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct rules_setup setup = {rows[i].rules, "all", "", true};
+        const struct rules_setup setup = {rows[i].rules, "all", "", true, false};
         struct rules *rules;
         char why[512];
 
         assert_int_not_equal(rules_new(&setup, &rules, why, sizeof(why)), ERR_OK);
         assert_string_equal(why, rows[i].why);
     }
+}
+
+/* ---- users ---- */
+
+/* Asked for o.test, without a user, as alice, or as bob. */
+static const struct {
+    const char *rules;
+    struct asked asked;
+    const char *user;
+    enum rules_verdict verdict;
+    size_t number;
+} judged_users[] = {
+    /* the preset: who is let in at all has to log in; others are not even asked to */
+    {"", {"GET", "o.test", 80, "127.0.0.1", NULL}, "", RULES_USER, 2},
+    {"", {"GET", "o.test", 80, "127.0.0.1", NULL}, "alice", RULES_ALLOW, 5},
+    {"", {"GET", "o.test", 80, "203.0.113.1", NULL}, "", RULES_DENY, 1},
+    {"", {"GET", "o.test", 80, "203.0.113.1", NULL}, "alice", RULES_DENY, 1},
+    {"", {"CONNECT", "o.test", 25, "10.0.0.1", NULL}, "", RULES_USER, 2},
+    {"", {"CONNECT", "o.test", 25, "10.0.0.1", NULL}, "alice", RULES_DENY, 3},
+    /* names; whoever a rule is about has to say so, also where it would be denied */
+    {"deny user bob", {"GET", "o.test", 80, "::1", NULL}, "bob", RULES_DENY, 1},
+    {"deny user bob", {"GET", "o.test", 80, "::1", NULL}, "alice", RULES_ALLOW, 6},
+    {"deny user bob", {"GET", "o.test", 80, "::1", NULL}, "Bob", RULES_ALLOW, 6},
+    {"deny user bob", {"GET", "o.test", 80, "::1", NULL}, "", RULES_USER, 1},
+    {"allow user alice, bob host o.test; deny",
+     {"GET", "o.test", 80, "::1", NULL},
+     "bob",
+     0,
+     1},
+    {"allow user alice host o.test; deny", {"GET", "o.test", 80, "::1", NULL}, "bob", 1, 2},
+    {"allow user alice host o.test; deny", {"GET", "o.test", 80, "::1", NULL}, "", 3, 1},
+    {"allow user alice host p.test; deny", {"GET", "o.test", 80, "::1", NULL}, "", 1, 2},
+    {"deny user !alice", {"GET", "o.test", 80, "::1", NULL}, "bob", RULES_DENY, 1},
+    {"deny user !alice", {"GET", "o.test", 80, "::1", NULL}, "alice", RULES_ALLOW, 6},
+    {"deny user known host o.test", {"GET", "o.test", 80, "::1", NULL}, "bob", RULES_DENY, 1},
+    /* an allow without user is for those who logged in; "all" is for everybody */
+    {"allow host o.test", {"GET", "o.test", 80, "::1", NULL}, "", RULES_USER, 1},
+    {"allow host o.test", {"GET", "o.test", 80, "::1", NULL}, "bob", RULES_ALLOW, 1},
+    {"allow user all host o.test", {"GET", "o.test", 80, "::1", NULL}, "", RULES_ALLOW, 1},
+    {"allow user all host o.test", {"GET", "o.test", 80, "::1", NULL}, "bob", RULES_ALLOW, 1},
+    {"allow user all host o.test", {"GET", "p.test", 80, "::1", NULL}, "", RULES_USER, 3},
+    /* and widens nothing else */
+    {"allow user all", {"GET", "o.test", 80, "203.0.113.1", NULL}, "", RULES_DENY, 2},
+    {"allow user alice", {"GET", "o.test", 80, "203.0.113.1", NULL}, "alice", RULES_DENY, 2},
+    {"allow user alice", {"GET", "o.test", 80, "10.0.0.1", "127.0.0.1"}, "alice", 1, 5},
+    {"deny user !all", {"GET", "o.test", 80, "::1", NULL}, "alice", RULES_ALLOW, 6},
+    /* before the address is known: asked at once, unless an address could spare it */
+    {"deny address private", {"GET", "o.test", 80, "::1", NULL}, "", RULES_USER, 3},
+    {"deny address private", {"GET", "o.test", 80, "::1", NULL}, "bob", RULES_LATER, 1},
+    {"deny address private", {"GET", "o.test", 80, "::1", "10.0.0.1"}, "", RULES_DENY, 1},
+    {"allow user all address private", {"GET", "o.test", 80, "::1", NULL}, "", RULES_LATER, 1},
+    {"allow user all address private", {"GET", "o.test", 80, "::1", "10.0.0.1"}, "", 0, 1},
+    {"allow user all address private", {"GET", "o.test", 80, "::1", "8.8.8.8"}, "", 3, 3},
+    {"allow user bob address private; deny", {"GET", "o.test", 80, "::1", NULL}, "", 3, 1},
+    {"allow user bob address private; deny", {"GET", "o.test", 80, "::1", NULL}, "bob", 2, 1},
+    {"allow user bob address private; deny", {"GET", "o.test", 80, "::1", NULL}, "eve", 1, 2},
+};
+
+static void
+rows_about_users_are_judged_as_said(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(judged_users) / sizeof(judged_users[0]); i++) {
+        struct rules *rules = rules_of_setup(
+            &(struct rules_setup){judged_users[i].rules, "loopback, private", "8443",
+                                  .allows_private = true, .has_users = true});
+        size_t number;
+        enum rules_verdict verdict =
+            judge_user(rules, &judged_users[i].asked, judged_users[i].user, &number);
+
+        if (verdict != judged_users[i].verdict || number != judged_users[i].number)
+            fail_msg("\"%s\" as \"%s\" (row %zu): verdict %d by rule %zu",
+                     judged_users[i].rules, judged_users[i].user, i, verdict, number);
+        rules_free(rules);
+    }
+}
+
+static void
+the_list_shows_what_users_stand_for(void **state)
+{
+    struct rules *rules = rules_of_setup(&(struct rules_setup){
+        "allow user all host o.test", "all", "", .allows_private = true, .has_users = true});
+
+    (void)state;
+    assert_string_equal(rule_text(rules_at(rules, 2)), "deny user !known");
+    assert_string_equal(rule_setting(rules_at(rules, 2)), "auth.users_file");
+    assert_int_equal(rule_origin(rules_at(rules, 2)), RULE_USERS);
+    rules_free(rules);
 }
 
 /* ---- long lists ---- */
@@ -336,6 +440,8 @@ main(void)
         cmocka_unit_test(private_destinations_are_closed_to_all_unless_a_rule_names_them),
         cmocka_unit_test(clients_are_admitted_by_the_setting_or_by_a_rule_that_names_them),
         cmocka_unit_test(what_is_no_rule_is_refused_in_these_words),
+        cmocka_unit_test(rows_about_users_are_judged_as_said),
+        cmocka_unit_test(the_list_shows_what_users_stand_for),
         cmocka_unit_test(thousands_of_hosts_are_listed_in_a_file),
         cmocka_unit_test(asking_takes_no_memory),
     };

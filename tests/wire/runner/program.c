@@ -148,6 +148,12 @@ program_write_config(struct world *world)
     write_file(world, "carpool.conf", &world->config);
 }
 
+void
+program_write_users(struct world *world)
+{
+    write_file(world, "users", &world->users);
+}
+
 static void
 add_setting(struct world *world, const char *format, const char *value)
 {
@@ -191,6 +197,19 @@ write_hosts(struct world *world)
     bytes_free(&text);
     snprintf(path, sizeof(path), "%s/hosts", world->folder);
     add_setting(world, "dns.hosts_file=%s", path);
+}
+
+static void
+write_users(struct world *world)
+{
+    char path[128];
+
+    if (world->users.size == 0)
+        return;
+    program_write_users(world);
+    snprintf(path, sizeof(path), "%s/users", world->folder);
+    variables_set(&world->variables, "users", path);
+    add_setting(world, "auth.users_file=%s", path);
 }
 
 static void
@@ -286,6 +305,7 @@ carpool_start(struct world *world)
     if (world->listeners.size == 0)
         bytes_add(&world->listeners, "127.0.0.1:0", sizeof("127.0.0.1:0"));
     write_hosts(world);
+    write_users(world);
     if (world->zone.size > 0)
         start_dns(world);
     else /* nobody is there: a name that is in no hosts file fails at once */

@@ -29,6 +29,9 @@ void carpool_start(struct world *world);
 /* Writes the file that carpool was started with anew, from `config`. */
 void program_write_config(struct world *world);
 
+/* The same with its users, from `users`. */
+void program_write_users(struct world *world);
+
 /*
  * Ends carpool with SIGTERM, unless the conversation has ended it: its exit status must be 0
  * and no sanitizer may have complained.

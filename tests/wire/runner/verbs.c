@@ -12,6 +12,7 @@
 #include "tests/wire/runner/network.h"
 #include "tests/wire/runner/peer.h"
 #include "tests/wire/runner/program.h"
+#include "tests/wire/runner/users.h"
 
 /* What a statement that begins with a word of the language does. */
 struct verb {
@@ -138,6 +139,7 @@ static const struct verb verbs[] = {
     {"origin", true, origin_declare},
     {"clients", true, clients},
     {"config", true, config},
+    {"users", true, users_declare},
     {"shelf", false, look_shelf},
     {"metric", false, look_metric},
     {"says", false, look_says},
@@ -279,7 +281,8 @@ verbs_run(struct world *world)
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(verbs[i].word, word) != 0)
             continue;
-        if (verbs[i].is_preparation && world->is_running && verbs[i].run != config)
+        if (verbs[i].is_preparation && world->is_running && verbs[i].run != config &&
+            verbs[i].run != users_declare)
             world_fail(world, "%s: too late, carpool runs already", word);
         if (!verbs[i].is_preparation && !world->is_running)
             carpool_start(world);

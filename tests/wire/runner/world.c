@@ -160,6 +160,7 @@ world_clean(struct world *world)
     bytes_free(&world->zone);
     bytes_free(&world->listeners);
     bytes_free(&world->config);
+    bytes_free(&world->users);
     variables_free(&world->variables);
     script_free(&world->script);
 }

@@ -46,6 +46,7 @@ struct world {
     struct bytes zone;     /* lines of `dns` */
     struct bytes listeners; /* of `listen`, each with its NUL */
     struct bytes config;    /* of `config` */
+    struct bytes users;     /* of `users` */
     bool has_config;
     bool is_running;
     bool may_end; /* a signal was sent: carpool's end is no surprise */
