@@ -2,6 +2,7 @@
 # What is said to arguments and settings: version, help, bad ones, files that print and load.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+need openssl
 
 [ -x "$CARPOOL" ] || give_up "$CARPOOL is missing: script/build makes it"
 
@@ -83,7 +84,7 @@ claim "health reads the same file, and knows only 0 and 1" ended 1 "" "carpool: 
 # --- public addresses
 
 exposed() {
-  refused "$1: proxy.listen: $2 is a public address, and nothing says who may use it; expected access.clients or access.rules to say who, such as access.clients = all" \
+  refused "$1: proxy.listen: $2 is a public address, and nothing says who may use it; expected access.clients, access.rules or auth.users_file to say who, such as access.clients = all" \
     "${@:3}"
 }
 
@@ -104,6 +105,8 @@ claim "clients that are those of the preset say nothing" exposed "$work/public:2
 claim "rules of comments alone say nothing" exposed "$work/public:2" 203.0.113.5:3128 \
   --config "$work/public" --set 'access.rules=# none'
 claim "clients of its own allow it" fine --config "$work/public" --set access.clients=all
+printf 'alice:%s\n' "$(openssl passwd -6 -salt abcdefgh secret)" >"$work/users"
+claim "users allow it" fine --config "$work/public" --set "auth.users_file=$work/users"
 claim "a rule allows it" fine --config "$work/public" \
   --set 'access.rules=allow client 198.51.100.0/24'
 for address in 0.0.0.0:3128 '[::]:3128' 10.0.0.1:3128 192.168.0.1:0 100.64.0.1:1 '[fd00::1]:1' \

@@ -98,7 +98,7 @@ claim "and nothing is said about it" bash -c "! grep -q 'after a restart' '$carp
 printf 'proxy {\n  listen = "203.0.113.5:1"\n}\n' >"$conf"
 claim "a public address that nothing guards is refused" reloaded ' error settings stay as they were'
 claim "the log says how to allow it" has_logged \
-  "why=\"$conf:2: proxy.listen: 203.0.113.5:1 is a public address, .*expected access.clients or access.rules "
+  "why=\"$conf:2: proxy.listen: 203.0.113.5:1 is a public address, .*expected access.clients, access.rules or auth.users_file "
 kill -TERM "$carpool_pid"
 
 # --- a public address of our own, in a network of our own
