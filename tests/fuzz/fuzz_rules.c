@@ -1,8 +1,8 @@
 /*
  * Rules, a list of hosts, and questions:
  *
- *     RULES | CLIENTS CONNECT_PORTS yes|no | HOSTS | questions, one a line:
- *     CLIENT METHOD HOST PORT ADDRESS
+ *     RULES | CLIENTS CONNECT_PORTS yes|no [users] | HOSTS | questions, one a line:
+ *     [USER@]CLIENT METHOD HOST PORT ADDRESS
  *
  * "file:@" in the rules is the list of hosts. A second reader gives the same verdicts; what is
  * said before the address is known holds for every address; what is printed reads the same.
@@ -130,14 +130,16 @@ read_input(struct input *input, struct slice *rest)
         .rules = input->rules,
         .clients = input->clients,
         .connect_ports = input->ports,
-        .allows_private = slice_equal(settings, SLICE("yes")),
+        .allows_private = slice_equal(fuzz_cut_at(&settings, ' '), SLICE("yes")),
+        .has_users = slice_equal(settings, SLICE("users")),
     };
-    input->plain = (struct plain_rules){.setup = &input->setup, .hosts = hosts};
+    plain_rules_init(&input->plain, &input->setup, hosts);
 }
 
 static void
 free_input(struct input *input)
 {
+    plain_rules_fini(&input->plain);
     free(input->rules);
     free(input->clients);
     free(input->ports);
@@ -222,9 +224,36 @@ judge(const struct input *input, const struct rules *rules, const struct rules *
     CHECK(rule != NULL && rule_number(rule) == number);
     CHECK(verdict == rules_judge(again, question, &same));
     CHECK(rule_number(same) == number);
-    if (question->address != NULL)
+    CHECK(question->user.size == 0 || verdict != RULES_USER);
+    if (question->address != NULL && verdict != RULES_USER)
         CHECK(verdict == (rule_text(rule)[0] == 'a' ? RULES_ALLOW : RULES_DENY));
     return verdict;
+}
+
+/* What nobody is told holds for everybody: only RULES_USER depends on who it is. */
+static enum rules_verdict
+judge_with_user(const struct input *input, const struct rules *rules, const struct rules *again,
+                const struct rules_question *question)
+{
+    struct rules_question asked = *question;
+    enum rules_verdict verdict = judge(input, rules, again, question);
+    enum rules_verdict of_nobody = verdict;
+
+    if (asked.user.size == 0)
+        return verdict;
+    asked.user = SLICE("");
+    of_nobody = judge(input, rules, again, &asked);
+    CHECK(of_nobody == verdict || of_nobody == RULES_USER || of_nobody == RULES_LATER);
+    return verdict;
+}
+
+/* What is said before the address is known holds for each; RULES_USER may turn to a refusal. */
+static bool
+may_follow(enum rules_verdict early, enum rules_verdict verdict)
+{
+    if (early == RULES_LATER || early == verdict)
+        return verdict != RULES_LATER;
+    return early == RULES_USER && verdict == RULES_DENY;
 }
 
 static void
@@ -238,7 +267,7 @@ check_question(const struct input *input, const struct rules *rules, const struc
     struct places places;
 
     asked.address = NULL;
-    early = judge(input, rules, again, &asked);
+    early = judge_with_user(input, rules, again, &asked);
     CHECK(is_admitted || early == RULES_DENY);
     CHECK(rule_origin(door) == RULE_CLIENTS || (is_admitted && rule_text(door)[0] == 'a'));
     list_places(input->rules, &places);
@@ -246,12 +275,12 @@ check_question(const struct input *input, const struct rules *rules, const struc
         enum rules_verdict verdict;
 
         asked.address = &places.list[i];
-        verdict = judge(input, rules, again, &asked);
-        CHECK(early == RULES_LATER || early == verdict);
+        verdict = judge_with_user(input, rules, again, &asked);
+        CHECK(may_follow(early, verdict));
     }
     asked.address = question->address;
     if (asked.address != NULL)
-        (void)judge(input, rules, again, &asked);
+        CHECK(may_follow(early, judge_with_user(input, rules, again, &asked)));
 }
 
 /* A host as a pool key has it. */
@@ -271,9 +300,12 @@ read_question(struct slice line, struct rules_question *question, struct address
               char *host)
 {
     struct slice client = fuzz_cut_at(&line, ' ');
+    const char *sign = client.size > 0 ? memchr(client.data, '@', client.size) : NULL;
     uint64_t port;
 
     *question = (struct rules_question){.client = &at[0]};
+    if (sign != NULL)
+        question->user = fuzz_cut_at(&client, '@');
     if (address_parse_ip(client, 1, &at[0]) != ERR_OK)
         return false;
     question->method = fuzz_cut_at(&line, ' ');

@@ -172,6 +172,15 @@ port_matches(struct slice element, uint16_t port)
 }
 
 static bool
+user_matches(struct slice element, struct slice user)
+{
+    if (slice_equal(element, SLICE("all")))
+        return true;
+    return user.size > 0 &&
+           (slice_equal(element, SLICE("known")) || slice_equal(element, user));
+}
+
+static bool
 element_matches(const struct plain_rules *plain, struct slice part, struct slice element,
                 const struct rules_question *question)
 {
@@ -186,6 +195,8 @@ element_matches(const struct plain_rules *plain, struct slice part, struct slice
         return address_matches(element, question->address, false);
     case 'p':
         return port_matches(element, question->port);
+    case 'u':
+        return user_matches(element, question->user);
     default:
         return slice_equal(element, question->method);
     }
@@ -233,52 +244,89 @@ list_matches(const struct plain_rules *plain, struct slice part, struct slice li
 
 enum answer { NO, PERHAPS, YES };
 
-/* What a rule's parts say, and which of them it has, by their first letters. */
-static enum answer
-ask_parts(const struct plain_rules *plain, struct slice rule,
-          const struct rules_question *question, char *named)
+/* What a rule says of a question, and which parts it has, by their first letters. */
+struct opinion {
+    enum answer answer;
+    bool asks; /* for a user */
+    char named[16];
+};
+
+/* Nobody is named, and it matters who it would be. */
+static bool
+asks_for_user(struct slice list, const struct rules_question *question)
 {
-    enum answer answer = YES;
+    while (list.size > 0 && list.data[0] == '!')
+        fuzz_cut(&list, 1);
+    while (list.size > 0)
+        if (slice_equal(slice_trim(fuzz_cut_at(&list, ',')), SLICE("all")))
+            return false;
+    return question->user.size == 0;
+}
+
+static struct opinion
+ask_parts(const struct plain_rules *plain, struct slice rule,
+          const struct rules_question *question)
+{
+    struct opinion opinion = {.answer = YES};
+    char *named = opinion.named;
 
     cut_word(&rule);
-    for (*named = '\0'; answer != NO;) {
+    while (opinion.answer != NO) {
         struct slice part = cut_word(&rule);
         struct slice list = cut_word(&rule);
 
         if (part.size == 0)
             break;
         *named++ = part.data[0];
-        *named = '\0';
-        if (part.data[0] == 'a' && question->address == NULL)
-            answer = PERHAPS;
+        if (part.data[0] == 'u' && asks_for_user(list, question))
+            opinion.asks = true;
+        else if (part.data[0] == 'a' && question->address == NULL)
+            opinion.answer = PERHAPS;
         else if (!list_matches(plain, part, list, question))
-            answer = NO;
+            opinion.answer = NO;
     }
-    return answer;
+    return opinion;
 }
 
 /* One that an allow of access.rules does not set aside unless it names the part. */
-struct border {
+struct plain_border {
     char part;
-    char text[2048];
+    char *text;
 };
 
-#define BORDERS 4
+#define BORDERS_MOST 5
 
-static unsigned
-list_borders(const struct rules_setup *setup, struct border borders[BORDERS])
+static void
+add_border(struct plain_rules *plain, char part, const char *begin, const char *end)
 {
-    borders[0].part = 'c';
-    snprintf(borders[0].text, sizeof(borders[0].text), "deny client !%s", setup->clients);
-    borders[1].part = 'p';
-    snprintf(borders[1].text, sizeof(borders[1].text),
-             "deny client !loopback method CONNECT port !443,%s", setup->connect_ports);
-    borders[2].part = 'a';
-    snprintf(borders[2].text, sizeof(borders[2].text),
-             "deny client !loopback address loopback,link-local,unspecified");
-    borders[3].part = 'a';
-    snprintf(borders[3].text, sizeof(borders[3].text), "deny address private");
-    return setup->allows_private ? BORDERS - 1 : BORDERS;
+    struct plain_border *border = &plain->borders[plain->border_count++];
+
+    border->part = part;
+    CHECK(asprintf(&border->text, "%s%s", begin, end) != -1);
+}
+
+void
+plain_rules_init(struct plain_rules *plain, const struct rules_setup *setup, struct slice hosts)
+{
+    *plain = (struct plain_rules){.setup = setup, .hosts = hosts};
+    plain->borders = calloc(BORDERS_MOST, sizeof(plain->borders[0]));
+    CHECK(plain->borders != NULL);
+    add_border(plain, 'c', "deny client !", setup->clients);
+    if (setup->has_users)
+        add_border(plain, 'u', "deny user !known", "");
+    add_border(plain, 'p', "deny client !loopback method CONNECT port !443,",
+               setup->connect_ports);
+    add_border(plain, 'a', "deny client !loopback address ", "loopback,link-local,unspecified");
+    if (!setup->allows_private)
+        add_border(plain, 'a', "deny address private", "");
+}
+
+void
+plain_rules_fini(struct plain_rules *plain)
+{
+    for (unsigned i = 0; i < plain->border_count; i++)
+        free(plain->borders[i].text);
+    free(plain->borders);
 }
 
 /* Where a rule of access.rules begins and ends; false behind the last. */
@@ -300,51 +348,68 @@ cut_rule(struct slice *rest, struct slice *rule)
     return false;
 }
 
-static enum answer
+static struct opinion
 ask_rule(const struct plain_rules *plain, struct slice rule,
          const struct rules_question *question)
 {
-    struct border borders[BORDERS];
-    unsigned count = list_borders(plain->setup, borders);
-    char named[16];
-    char of_border[16];
-    enum answer answer = ask_parts(plain, rule, question, named);
+    struct opinion opinion = ask_parts(plain, rule, question);
 
-    if (rule.data[0] == 'd' || answer == NO)
-        return answer;
-    for (unsigned i = 0; i < count; i++) {
-        enum answer kept_out;
+    for (unsigned i = 0; i < plain->border_count && rule.data[0] == 'a'; i++) {
+        const struct plain_border *border = &plain->borders[i];
+        struct opinion outside;
 
-        if (strchr(named, borders[i].part) != NULL)
+        if (opinion.answer == NO || strchr(opinion.named, border->part) != NULL)
             continue;
-        kept_out = ask_parts(plain, slice_of(borders[i].text), question, of_border);
-        if (kept_out == YES)
-            return NO;
-        if (kept_out == PERHAPS)
-            answer = PERHAPS;
+        outside = ask_parts(plain, slice_of(border->text), question);
+        if (outside.answer != NO && outside.asks)
+            opinion.asks = true;
+        else if (outside.answer == YES)
+            opinion.answer = NO;
+        else if (outside.answer == PERHAPS)
+            opinion.answer = PERHAPS;
     }
-    return answer;
+    return opinion;
 }
 
-/* What may come of it so far. */
+/* What may come of it so far, and by which rule first; 0: by none. */
 struct outlook {
-    bool may_allow;
-    bool may_deny;
+    size_t allows;
+    size_t denies;
+    size_t asks;
+    size_t last;
     bool is_sure;
-    size_t first; /* the first rule that may match; 0: none so far */
-    size_t last;  /* the one that surely does */
 };
 
 static void
-hear(struct outlook *outlook, size_t number, bool is_allow, enum answer answer)
+note(size_t *first, size_t number)
 {
-    if (outlook->is_sure || answer == NO)
+    if (*first == 0)
+        *first = number;
+}
+
+static void
+hear(struct outlook *outlook, size_t number, bool is_allow, struct opinion opinion)
+{
+    if (outlook->is_sure || opinion.answer == NO)
         return;
-    outlook->may_allow = outlook->may_allow || is_allow;
-    outlook->may_deny = outlook->may_deny || !is_allow;
-    outlook->is_sure = answer == YES;
-    outlook->first = outlook->first == 0 ? number : outlook->first;
+    if (opinion.asks)
+        note(&outlook->asks, number);
+    else
+        note(is_allow ? &outlook->allows : &outlook->denies, number);
+    outlook->is_sure = opinion.answer == YES;
     outlook->last = number;
+}
+
+static size_t
+first_of(const struct outlook *outlook)
+{
+    size_t first = outlook->allows;
+
+    if (outlook->denies != 0 && outlook->denies < first)
+        first = outlook->denies;
+    if (outlook->asks != 0 && outlook->asks < first)
+        first = outlook->asks;
+    return first;
 }
 
 enum rules_verdict
@@ -352,21 +417,23 @@ plain_rules_judge(const struct plain_rules *plain, const struct rules_question *
                   size_t *number)
 {
     struct slice rest = slice_of(plain->setup->rules);
-    struct border borders[BORDERS];
-    unsigned count = list_borders(plain->setup, borders);
     struct outlook outlook = {0};
     struct slice rule;
-    char named[16];
     size_t at = 0;
 
     while (cut_rule(&rest, &rule))
         hear(&outlook, ++at, rule.data[0] == 'a', ask_rule(plain, rule, question));
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < plain->border_count; i++)
         hear(&outlook, ++at, false,
-             ask_parts(plain, slice_of(borders[i].text), question, named));
-    hear(&outlook, ++at, true, YES);
-    *number = outlook.may_allow && outlook.may_deny ? outlook.first : outlook.last;
-    if (outlook.may_allow && outlook.may_deny)
-        return RULES_LATER;
-    return outlook.may_allow ? RULES_ALLOW : RULES_DENY;
+             ask_parts(plain, slice_of(plain->borders[i].text), question));
+    hear(&outlook, ++at, true, (struct opinion){.answer = YES});
+    *number = outlook.last;
+    if (outlook.allows == 0 && outlook.asks == 0)
+        return RULES_DENY;
+    if (outlook.denies == 0 && outlook.asks == 0)
+        return RULES_ALLOW;
+    if (outlook.allows == 0 && outlook.denies == 0)
+        return RULES_USER;
+    *number = outlook.allows != 0 ? first_of(&outlook) : outlook.asks;
+    return outlook.allows != 0 ? RULES_LATER : RULES_USER;
 }

@@ -12,9 +12,19 @@
 struct plain_rules {
     const struct rules_setup *setup;
     struct slice hosts; /* what stands in every file of hosts */
+    struct plain_border *borders;
+    unsigned border_count;
 };
 
-/* The verdict, and the number of the rule that gives it; of RULES_LATER the first that may. */
+/* Setup and hosts are borrowed for as long as it lives. */
+void plain_rules_init(struct plain_rules *plain, const struct rules_setup *setup,
+                      struct slice hosts);
+void plain_rules_fini(struct plain_rules *plain);
+
+/*
+ * The verdict, and the number of the rule that gives it; of RULES_LATER the first that may, of
+ * RULES_USER the first that asks.
+ */
 enum rules_verdict plain_rules_judge(const struct plain_rules *plain,
                                      const struct rules_question *question, size_t *number);
 
