@@ -237,7 +237,7 @@ judge_with_user(const struct input *input, const struct rules *rules, const stru
 {
     struct rules_question asked = *question;
     enum rules_verdict verdict = judge(input, rules, again, question);
-    enum rules_verdict of_nobody = verdict;
+    enum rules_verdict of_nobody;
 
     if (asked.user.size == 0)
         return verdict;
@@ -358,7 +358,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct slice bytes = {(const char *)data, size};
     char *copy = fuzz_copy(bytes);
     struct slice rest = {copy, size};
-    struct input input;
+    struct input input = {0};
     struct rules *rules;
 
     read_input(&input, &rest);
