@@ -1,15 +1,12 @@
 /*
- * The life of the process: start, reload, drain, end. All of it on the main thread.
+ * The life of the process: start, drain, end; program_reload.c has the reload. All of it on the
+ * main thread.
  */
-#include "proxy/program.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <event2/event.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -18,152 +15,10 @@
 #include "proxy/admin.h"
 #include "proxy/cores.h"
 #include "proxy/descriptors.h"
-#include "proxy/listening.h"
-#include "proxy/overview.h"
-#include "proxy/policy/auth.h"
-#include "proxy/relief.h"
+#include "proxy/program_inside.h"
 
 /* Accounts of limits that nobody uses, some 10 MB of them: see docs/limits.md. */
 #define IDLE_ACCOUNTS 65536
-
-struct program;
-
-/* A worker's letter that it is done. */
-struct farewell {
-    struct mail mail; /* first, so that the letter is the farewell */
-    struct program *program;
-};
-
-struct program {
-    const struct config_sources *sources;
-    struct config *config;
-    struct config *first; /* the one it was started with, whose START settings hold */
-    struct event_base *base;
-    struct mailbox *mailbox;
-    struct listening listening;
-    struct access_log *access_log;
-    struct auth *auth;
-    struct pool *pool;
-    struct cache *names;
-    struct admin *admin;
-    struct worker **workers;
-    struct farewell *farewells;
-    size_t worker_count;
-    _Atomic unsigned all_clients;
-    struct limit_table *limits;
-    size_t running; /* workers that were started and have not said farewell */
-    struct overview overview;
-    struct event *signals[3];
-    struct event *janitor;
-    struct event *deadline;
-    struct relief relief;
-    bool is_stopping;
-};
-
-static struct pool_settings
-pool_settings_of(const struct config *config)
-{
-    return (struct pool_settings){
-        .idle_timeout_ms = config->pool_idle_timeout,
-        .max_age_ms = config->pool_max_age,
-        .max_uses = config->pool_max_uses,
-        .max_per_host = config->pool_max_per_host,
-        .max_parked_per_host = config->pool_max_parked_per_host,
-        .max_total = config->pool_max_total,
-        .max_tunnels = config->pool_max_tunnels,
-        .max_pinned = config->pool_max_pinned,
-        .max_waiting = config->pool_max_waiting,
-        .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
-        .quarantine_ms = config->pool_quarantine,
-        .connect_timeout_ms = config->timeout_connect,
-        .queue_timeout_ms = config->timeout_queue,
-    };
-}
-
-static struct auth_settings
-auth_settings_of(const struct config *config)
-{
-    return (struct auth_settings){
-        .path = config->auth_users_file,
-        .users = config->users,
-        .remember_ms = config->auth_remember,
-        .max_waiting = config->auth_max_waiting,
-    };
-}
-
-static void
-configure_log(const struct config *config)
-{
-    log_configure((enum log_level)config->log_level, config->log_target == LOG_TARGET_SYSLOG);
-}
-
-/* ---- reload ---- */
-
-static void
-tell_what_waits(const struct config *first, const struct config *new)
-{
-    for (size_t i = 0; i < SETTING_TOTAL; i++) {
-        const struct setting *setting = setting_at(i);
-        char *before;
-        char *after;
-
-        if (setting->when != SETTING_START)
-            continue;
-        before = config_text(first, setting);
-        after = config_text(new, setting);
-        if (strcmp(before, after) != 0)
-            log_event(LOG_LEVEL_WARN, "setting takes effect after a restart",
-                      "setting=%s.%s now=\"%s\" then=\"%s\"", setting->section, setting->key,
-                      before, after);
-        free(before);
-        free(after);
-    }
-}
-
-static void
-apply(struct program *program, struct config *config)
-{
-    struct pool_settings pool_settings = pool_settings_of(config);
-    struct auth_settings auth_settings = auth_settings_of(config);
-
-    tell_what_waits(program->first, config);
-    configure_log(config);
-    pool_configure(program->pool, &pool_settings);
-    auth_configure(program->auth, &auth_settings);
-    for (size_t i = 0; i < program->worker_count; i++)
-        worker_reload(program->workers[i], config);
-    config_unref(program->config);
-    program->config = config;
-    program->overview.config = config;
-}
-
-static void
-reload(struct program *program)
-{
-    struct config *config;
-    struct complaint complaint;
-    enum err err = config_load(program->sources, &config, &complaint);
-
-    if (err == ERR_OK) {
-        err = config_check_exposure(config, config, &complaint);
-        if (err == ERR_OK)
-            err = config_check_exposure(config, program->first, &complaint);
-        if (err != ERR_OK)
-            config_unref(config);
-    }
-    if (err == ERR_OK) {
-        descriptors_fit(config, program->worker_count);
-        apply(program, config);
-        log_event(LOG_LEVEL_INFO, "settings read again", NULL);
-    } else {
-        log_event(LOG_LEVEL_ERROR, "settings stay as they were", "why=\"%s\"", complaint.text);
-    }
-    /* Also after a bad file: what rotates logs sends SIGHUP, too. */
-    err = access_log_reopen(program->access_log, program->config->log_access);
-    if (err != ERR_OK)
-        log_event(LOG_LEVEL_ERROR, "access log stays where it was", "target=\"%s\" err=%s",
-                  program->config->log_access, err_word(err));
-}
 
 /* ---- end ---- */
 
@@ -220,7 +75,7 @@ on_hangup(evutil_socket_t number, short what, void *arg)
     (void)number;
     (void)what;
     if (!program->overview.is_draining)
-        reload(program);
+        program_reload(program);
 }
 
 /* The first one drains, the second one ends at once, and no third one may be needed. */
@@ -374,7 +229,7 @@ open_access_log(struct program *program, struct complaint *complaint)
 static enum err
 start_auth(struct program *program, struct complaint *complaint)
 {
-    struct auth_settings settings = auth_settings_of(program->config);
+    struct auth_settings settings = program_auth_settings(program->config);
     enum err err = auth_new(&settings, &program->auth);
 
     if (err != ERR_OK)
@@ -393,7 +248,7 @@ start(struct program *program, struct complaint *complaint)
     if (count == 0)
         count = cores_usable();
     descriptors_fit(program->config, count);
-    pool_settings = pool_settings_of(program->config);
+    pool_settings = program_pool_settings(program->config);
     program->base = base_new();
     program->mailbox = program->base != NULL ? mailbox_new(program->base) : NULL;
     if (program->mailbox == NULL) {
@@ -513,7 +368,7 @@ program_run(const struct config_sources *sources, struct config *config)
 
     config_ref(program.config);
     config_ref(program.first);
-    configure_log(config);
+    program_configure_log(config);
     tell_stray_variables(sources);
     descriptors_raise();
     signal(SIGPIPE, SIG_IGN);

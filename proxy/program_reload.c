@@ -1,0 +1,112 @@
+/*
+ * New settings for the parts of the process, at its start and on SIGHUP. The main thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proxy/descriptors.h"
+#include "proxy/program_inside.h"
+
+struct pool_settings
+program_pool_settings(const struct config *config)
+{
+    return (struct pool_settings){
+        .idle_timeout_ms = config->pool_idle_timeout,
+        .max_age_ms = config->pool_max_age,
+        .max_uses = config->pool_max_uses,
+        .max_per_host = config->pool_max_per_host,
+        .max_parked_per_host = config->pool_max_parked_per_host,
+        .max_total = config->pool_max_total,
+        .max_tunnels = config->pool_max_tunnels,
+        .max_pinned = config->pool_max_pinned,
+        .max_waiting = config->pool_max_waiting,
+        .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
+        .quarantine_ms = config->pool_quarantine,
+        .connect_timeout_ms = config->timeout_connect,
+        .queue_timeout_ms = config->timeout_queue,
+    };
+}
+
+struct auth_settings
+program_auth_settings(const struct config *config)
+{
+    return (struct auth_settings){
+        .path = config->auth_users_file,
+        .users = config->users,
+        .remember_ms = config->auth_remember,
+        .max_waiting = config->auth_max_waiting,
+    };
+}
+
+void
+program_configure_log(const struct config *config)
+{
+    log_configure((enum log_level)config->log_level, config->log_target == LOG_TARGET_SYSLOG);
+}
+
+static void
+tell_what_waits(const struct config *first, const struct config *new)
+{
+    for (size_t i = 0; i < SETTING_TOTAL; i++) {
+        const struct setting *setting = setting_at(i);
+        char *before;
+        char *after;
+
+        if (setting->when != SETTING_START)
+            continue;
+        before = config_text(first, setting);
+        after = config_text(new, setting);
+        if (strcmp(before, after) != 0)
+            log_event(LOG_LEVEL_WARN, "setting takes effect after a restart",
+                      "setting=%s.%s now=\"%s\" then=\"%s\"", setting->section, setting->key,
+                      before, after);
+        free(before);
+        free(after);
+    }
+}
+
+static void
+apply(struct program *program, struct config *config)
+{
+    struct pool_settings pool_settings = program_pool_settings(config);
+    struct auth_settings auth_settings = program_auth_settings(config);
+
+    tell_what_waits(program->first, config);
+    program_configure_log(config);
+    pool_configure(program->pool, &pool_settings);
+    auth_configure(program->auth, &auth_settings);
+    for (size_t i = 0; i < program->worker_count; i++)
+        worker_reload(program->workers[i], config);
+    config_unref(program->config);
+    program->config = config;
+    program->overview.config = config;
+}
+
+void
+program_reload(struct program *program)
+{
+    struct config *config;
+    struct complaint complaint;
+    enum err err = config_load(program->sources, &config, &complaint);
+
+    if (err == ERR_OK) {
+        err = config_check_exposure(config, config, &complaint);
+        if (err == ERR_OK)
+            err = config_check_exposure(config, program->first, &complaint);
+        if (err != ERR_OK)
+            config_unref(config);
+    }
+    if (err == ERR_OK) {
+        descriptors_fit(config, program->worker_count);
+        apply(program, config);
+        log_event(LOG_LEVEL_INFO, "settings read again", NULL);
+    } else {
+        log_event(LOG_LEVEL_ERROR, "settings stay as they were", "why=\"%s\"", complaint.text);
+    }
+    /* Also after a bad file: what rotates logs sends SIGHUP, too. */
+    err = access_log_reopen(program->access_log, program->config->log_access);
+    if (err != ERR_OK)
+        log_event(LOG_LEVEL_ERROR, "access log stays where it was", "target=\"%s\" err=%s",
+                  program->config->log_access, err_word(err));
+}
