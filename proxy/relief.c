@@ -4,6 +4,7 @@
 #include "proxy/relief.h"
 
 #include <malloc.h>
+#include <stdbool.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,11 +15,16 @@
 void
 relief_look(struct relief *relief, uint64_t clients)
 {
+    bool is_leaving = clients < relief->last;
     uint64_t start_us;
 
+    relief->last = clients;
     if (clients > relief->crowd)
         relief->crowd = clients;
     if (relief->crowd < CROWD_LEAST || clients > relief->crowd / 4)
+        return;
+    /* The last to go may be those who hold most. */
+    if (is_leaving)
         return;
     start_us = clock_now_us();
     (void)malloc_trim(0); /* that there was nothing to give is fine */

@@ -9,6 +9,7 @@
  */
 struct relief {
     uint64_t crowd; /* the most clients since memory was last given back */
+    uint64_t last;  /* at the last look */
 };
 
 /* About once a second, with the clients there are now. Main thread; takes milliseconds if due.
