@@ -165,15 +165,35 @@ a_dropped_body_of_post_is_said_to_be_empty(void **state)
     }
 }
 
+struct hop_row {
+    const char *claim;
+    const char *text;
+    struct emit_hop hop;
+    const char *expected;
+};
+
+static void
+check_hop(const struct hop_row *row)
+{
+    struct given given;
+    const struct head *head = given_request(&given, row->text);
+    const struct body none = {.kind = BODY_NONE, .is_done = true};
+    enum refusal refusal;
+    struct target target;
+    struct buf out;
+
+    assert_int_equal(target_parse(head, &target, &refusal), PARSE_DONE);
+    buf_init(&out, emit_room(head));
+    assert_int_equal(emit_request_from(&out, head, &target, &none, &row->hop), ERR_OK);
+    if (!slice_equal(buf_bytes(&out), slice_of(row->expected)))
+        fail_msg("%s:\n%.*s", row->claim, SLICE_ARGS(buf_bytes(&out)));
+    buf_reset(&out);
+}
+
 static void
 a_hop_says_what_it_is_told_to(void **state)
 {
-    static const struct {
-        const char *claim;
-        const char *text;
-        struct emit_hop hop;
-        const char *expected;
-    } rows[] = {
+    static const struct hop_row rows[] = {
         {"the version that the request came in",
          "GET http://o.test/ HTTP/1.0\r\n\r\n",
          {.name = {"us", 2}},
@@ -217,21 +237,8 @@ a_hop_says_what_it_is_told_to(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct given given;
-        const struct head *head = given_request(&given, rows[i].text);
-        const struct body none = {.kind = BODY_NONE, .is_done = true};
-        enum refusal refusal;
-        struct target target;
-        struct buf out;
-
-        assert_int_equal(target_parse(head, &target, &refusal), PARSE_DONE);
-        buf_init(&out, emit_room(head));
-        assert_int_equal(emit_request_from(&out, head, &target, &none, &rows[i].hop), ERR_OK);
-        if (!slice_equal(buf_bytes(&out), slice_of(rows[i].expected)))
-            fail_msg("%s:\n%.*s", rows[i].claim, SLICE_ARGS(buf_bytes(&out)));
-        buf_reset(&out);
-    }
+    for (size_t i = 0; i < COUNT(rows); i++)
+        check_hop(&rows[i]);
 }
 
 struct response {
