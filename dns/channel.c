@@ -17,6 +17,7 @@
 
 #include <ares.h>
 
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/spare.h"
 #include "base/watch.h"
@@ -64,8 +65,7 @@ library_start(void)
 static void
 channel_arm(struct channel *channel)
 {
-    struct timeval most = {channel->timeout_ms / 1000,
-                           (suseconds_t)(channel->timeout_ms % 1000) * 1000};
+    struct timeval most = loop_delay_ms(channel->timeout_ms);
     struct timeval soonest;
     struct timeval wait;
 

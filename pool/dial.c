@@ -9,6 +9,7 @@
 #include <event2/event_struct.h>
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "pool/dial_attempt.h"
 
@@ -41,7 +42,7 @@ struct dial {
 static void
 timer_start(struct event *timer, unsigned ms)
 {
-    struct timeval delay = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+    struct timeval delay = loop_delay_ms(ms);
 
     event_add(timer, &delay);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "pool/dial.h"
 #include "pool/lane.h"
@@ -136,7 +137,7 @@ static void
 lease_queue(struct lease *lease)
 {
     unsigned ms = limit_of(&lease->lane->pool->limits.queue_timeout_ms);
-    struct timeval delay = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+    struct timeval delay = loop_delay_ms(ms);
 
     if (!lease->facts.is_queued)
         stat_add(&lease->lane->stats[POOL_STAT_QUEUED], 1);

@@ -14,6 +14,7 @@
 #include <event2/buffer.h>
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/stream.h"
 #include "proxy/client_inside.h"
@@ -219,8 +220,7 @@ static void
 arm_timer(struct client *client, uint64_t now_ms)
 {
     uint64_t wait_ms = client->deadline_ms > now_ms ? client->deadline_ms - now_ms : 0;
-    const struct timeval wait = {.tv_sec = (time_t)(wait_ms / 1000),
-                                 .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000)};
+    const struct timeval wait = loop_delay_ms(wait_ms);
 
     client->timer_ms = client->deadline_ms;
     evtimer_add(&client->timer, &wait);

@@ -5,6 +5,7 @@
 #include "proxy/client_pace.h"
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "proxy/client_inside.h"
 
 static uint64_t
@@ -63,8 +64,7 @@ static void
 arm(struct client_limits *limits, uint64_t due_ns, uint64_t at_ns)
 {
     uint64_t wait_us = due_ns > at_ns ? (due_ns - at_ns + 999) / 1000 : 0;
-    const struct timeval wait = {.tv_sec = (time_t)(wait_us / 1000000),
-                                 .tv_usec = (suseconds_t)(wait_us % 1000000)};
+    const struct timeval wait = loop_delay_us(wait_us);
 
     if (limits->due_ns != 0 && limits->due_ns <= due_ns)
         return;

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/spare.h"
 #include "proxy/answer.h"
@@ -38,7 +39,7 @@ struct listener {
 static void
 stop_for(struct listener *listener, unsigned ms)
 {
-    const struct timeval pause = {.tv_usec = (suseconds_t)ms * 1000};
+    const struct timeval pause = loop_delay_ms(ms);
 
     evconnlistener_disable(listener->accepting);
     evtimer_add(listener->resume, &pause);

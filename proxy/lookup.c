@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "base/loop.h"
 #include "base/mailbox.h"
 #include "dns/cache.h"
 #include "proxy/worker.h"
@@ -34,7 +35,7 @@ on_answer(void *arg, enum err err, struct answer *answer, bool is_final)
 static enum err
 run(struct lookup *lookup, struct resolver *resolver, struct slice host, unsigned timeout_ms)
 {
-    struct timeval timeout = {timeout_ms / 1000, (suseconds_t)(timeout_ms % 1000) * 1000};
+    struct timeval timeout = loop_delay_ms(timeout_ms);
     struct dns_ask *ask = NULL;
     enum err err = resolver_ask(resolver, host, on_answer, lookup, &lookup->answer, &ask);
 
@@ -52,7 +53,7 @@ run(struct lookup *lookup, struct resolver *resolver, struct slice host, unsigne
 enum err
 lookup_host(const struct config *config, struct slice host, struct answer **answer)
 {
-    struct lookup lookup = {.base = event_base_new()};
+    struct lookup lookup = {.base = loop_new()};
     stat_counter stats[DNS_STAT_COUNT] = {0};
     struct resolver_settings settings;
     struct resolver_setup setup = {.base = lookup.base, .stats = stats};

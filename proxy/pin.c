@@ -8,6 +8,7 @@
 
 #include <event2/event_struct.h>
 
+#include "base/loop.h"
 #include "base/mem.h"
 #include "proxy/exchange.h"
 #include "proxy/http/fields.h"
@@ -152,8 +153,7 @@ static void
 rest(struct pin *pin, unsigned rest_ms)
 {
     struct worker *worker = pin->client->worker;
-    const struct timeval wait = {.tv_sec = (time_t)(rest_ms / 1000),
-                                 .tv_usec = (suseconds_t)(rest_ms % 1000) * 1000};
+    const struct timeval wait = loop_delay_ms(rest_ms);
 
     TAILQ_INSERT_TAIL(&worker->pins, pin, of_worker);
     watch_open(&pin->watch, worker->base, lease_stream(pin->lease)->fd, on_readable, pin);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "dns/cache.h"
 #include "proxy/admin.h"
@@ -36,7 +37,7 @@ static void
 drain(struct program *program)
 {
     unsigned ms = program->config->drain_timeout;
-    struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    struct timeval timeout = loop_delay_ms(ms);
 
     program->overview.is_draining = true;
     log_event(LOG_LEVEL_INFO, "draining", "timeout_ms=%u", ms);
@@ -134,18 +135,6 @@ on_library_message(int severity, const char *text)
     else if (severity == EVENT_LOG_ERR)
         level = LOG_LEVEL_ERROR;
     log_event(level, "libevent", "text=\"%s\"", text);
-}
-
-static struct event_base *
-base_new(void)
-{
-    struct event_config *choice = event_config_new();
-    struct event_base *base;
-
-    event_config_set_flag(choice, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
-    base = event_base_new_with_config(choice);
-    event_config_free(choice);
-    return base;
 }
 
 static void
@@ -249,7 +238,7 @@ start(struct program *program, struct complaint *complaint)
         count = cores_usable();
     descriptors_fit(program->config, count);
     pool_settings = program_pool_settings(program->config);
-    program->base = base_new();
+    program->base = loop_new();
     program->mailbox = program->base != NULL ? mailbox_new(program->base) : NULL;
     if (program->mailbox == NULL) {
         complain(complaint, "cannot make an event loop: %s", err_text(err_from_errno(errno)));

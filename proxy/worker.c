@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "proxy/client_limits.h"
 #include "proxy/listen.h"
@@ -204,21 +205,6 @@ worker_run(void *arg)
     return NULL;
 }
 
-static struct event_base *
-base_new(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base;
-
-    if (config == NULL)
-        return NULL;
-    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-    event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
-    base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
-}
-
 static enum err
 worker_build(struct worker *worker, const struct worker_setup *setup)
 {
@@ -226,7 +212,7 @@ worker_build(struct worker *worker, const struct worker_setup *setup)
     struct resolver_settings settings;
     enum err err;
 
-    worker->base = base_new();
+    worker->base = loop_new();
     if (worker->base == NULL)
         return ERR_NO_DESCRIPTORS;
     worker->mailbox = mailbox_new(worker->base);
