@@ -91,7 +91,7 @@ leave(struct client *client, enum limit_party party)
     count_down(&share->account->connections, &share->is_counted);
     count_down(&share->account->surplus, &share->is_surplus);
     count_down(&share->account->tunnels, &share->has_tunnel);
-    limit_table_let_go(client->worker->limits, &share->account, clock_now_us() * 1000);
+    limit_table_let_go(client->worker->limits, &share->account, clock_now_ns());
 }
 
 static bool
@@ -148,7 +148,7 @@ count_request(struct client *client, enum limit_party party, enum reason reason,
     uint64_t wait_ns;
 
     if (rate.amount == 0 || limit_allowance_take(&share_of(client, party)->account->requests,
-                                                 &rate, clock_now_us() * 1000, &wait_ns))
+                                                 &rate, clock_now_ns(), &wait_ns))
         return REASON_DONE;
     *retry_after = (unsigned)((wait_ns + 999999999) / 1000000000);
     return reason;
@@ -187,7 +187,7 @@ become(struct client *client, struct slice user)
     struct limit_account *account = limit_table_hold(client->worker->limits, LIMIT_USER, user);
 
     if (account == share->account) {
-        limit_table_let_go(client->worker->limits, &account, clock_now_us() * 1000);
+        limit_table_let_go(client->worker->limits, &account, clock_now_ns());
         return;
     }
     leave(client, LIMIT_USER);

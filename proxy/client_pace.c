@@ -8,12 +8,6 @@
 #include "base/loop.h"
 #include "proxy/client_inside.h"
 
-static uint64_t
-now_ns(void)
-{
-    return clock_now_us() * 1000;
-}
-
 static struct limit_rate
 rate_of(const struct config *config, enum limit_party party)
 {
@@ -108,7 +102,7 @@ client_pace_end(struct client *client)
 void
 client_pace_wake(struct client_limits *limits)
 {
-    uint64_t at_ns = now_ns();
+    uint64_t at_ns = clock_now_ns();
 
     arm(limits, at_ns, at_ns);
 }
@@ -136,7 +130,7 @@ client_pace_room(struct client_limits *limits, enum limit_flow flow)
 
     if (!is_paced(limits))
         return room;
-    at_ns = now_ns();
+    at_ns = clock_now_ns();
     before_ns = due_of(limits, flow);
     for (enum limit_party party = 0; party < LIMIT_PARTY_COUNT; party++) {
         struct client_share *share = &limits->shares[party];
@@ -168,7 +162,7 @@ client_pace_waits(struct client_limits *limits, enum limit_flow flow)
 
     if (due_ns == 0)
         return false;
-    at_ns = now_ns();
+    at_ns = clock_now_ns();
     if (due_ns <= at_ns)
         return false;
     arm(limits, due_ns, at_ns);
@@ -182,7 +176,7 @@ client_pace_charge(struct client_limits *limits, enum limit_flow flow, size_t si
 
     if (!is_paced(limits))
         return;
-    at_ns = now_ns();
+    at_ns = clock_now_ns();
     for (enum limit_party party = 0; party < LIMIT_PARTY_COUNT; party++) {
         struct client_share *share = &limits->shares[party];
         const struct limit_rate rate = rate_of(config_of(limits), party);
@@ -204,6 +198,6 @@ client_pace_left_ms(const struct client_limits *limits)
             latest_ns = due_of(limits, flow);
     if (latest_ns == 0)
         return 0;
-    at_ns = now_ns();
+    at_ns = clock_now_ns();
     return latest_ns > at_ns ? (latest_ns - at_ns + 999999) / 1000000 : 0;
 }

@@ -103,7 +103,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     pool_sweep(program->pool);
-    limit_table_sweep(program->limits, clock_now_us() * 1000);
+    limit_table_sweep(program->limits, clock_now_ns());
     auth_look(program->auth);
     relief_look(&program->relief,
                 atomic_load_explicit(&program->all_clients, memory_order_relaxed));

@@ -17,7 +17,7 @@
  *           └──── used ─────┘└─── left ────┘
  *
  * One atomic word, so that all threads can charge without a lock. Times are nanoseconds by
- * clock_now_us(). Any thread.
+ * clock_now_ns(). Any thread.
  */
 struct limit_allowance {
     _Atomic uint64_t paid_ns; /* zeroed: full */
