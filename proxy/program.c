@@ -160,7 +160,6 @@ add_worker(struct program *program, size_t number)
     int *fds = xcalloc(program->listening.proxy_count + 1, sizeof(*fds));
     struct farewell *farewell = &program->farewells[number];
     struct worker_setup setup = {
-        .number = (unsigned)number,
         .config = program->config,
         .pool = program->pool,
         .names = program->names,

@@ -20,7 +20,6 @@
 struct worker;
 
 struct worker_setup {
-    unsigned number;
     struct config *config; /* a reference is taken */
     struct pool *pool;     /* borrowed */
     struct cache *names;   /* what DNS told any worker; borrowed */
