@@ -175,7 +175,7 @@ bucket_taker(struct bucket *bucket, const struct upstream *upstream, uint64_t fr
 
     if (queued == NULL || joined == NULL)
         return queued != NULL ? queued : joined;
-    return queued->turn < joined->turn ? queued : joined;
+    return queued->rank < joined->rank ? queued : joined;
 }
 
 static struct waiter_list *
@@ -190,7 +190,7 @@ bucket_wait(struct bucket *bucket, struct shelf_waiter *waiter, enum waiter_stat
     struct waiter_list *list = list_of(bucket, state);
     struct shelf_waiter *before = TAILQ_LAST(list, waiter_list);
 
-    while (before != NULL && before->turn > waiter->turn)
+    while (before != NULL && before->rank > waiter->rank)
         before = TAILQ_PREV(before, waiter_list, entry);
     if (before != NULL)
         TAILQ_INSERT_AFTER(list, before, waiter, entry);
@@ -214,7 +214,7 @@ starving_insert(struct bucket *bucket)
     struct shard *shard = bucket->shard;
     struct bucket *before = TAILQ_LAST(&shard->starving, bucket_list);
 
-    while (before != NULL && before->starving_turn > bucket->starving_turn)
+    while (before != NULL && before->starving_rank > bucket->starving_rank)
         before = TAILQ_PREV(before, bucket_list, in_starving);
     if (before != NULL)
         TAILQ_INSERT_AFTER(&shard->starving, before, bucket, in_starving);
@@ -236,11 +236,11 @@ bucket_note_starving(struct bucket *bucket, unsigned max_per_host)
         TAILQ_REMOVE(&shard->starving, bucket, in_starving);
     bucket->is_starving = is_starving;
     if (is_starving) {
-        bucket->starving_turn = oldest->turn;
+        bucket->starving_rank = oldest->rank;
         starving_insert(bucket);
     }
     bucket = TAILQ_FIRST(&shard->starving);
-    show(shard, SHOWN_TURN, bucket != NULL ? bucket->starving_turn : SHOWN_NONE);
+    show(shard, SHOWN_RANK, bucket != NULL ? bucket->starving_rank : SHOWN_NONE);
     return (int)is_starving - (int)was_starving;
 }
 
@@ -248,12 +248,12 @@ static bool
 waiters_are_sound(const struct waiter_list *list, enum waiter_state state)
 {
     const struct shelf_waiter *waiter;
-    uint64_t turn = 0;
+    uint64_t rank = 0;
 
     TAILQ_FOREACH (waiter, list, entry) {
-        if (waiter->state != state || waiter->turn <= turn)
+        if (waiter->state != state || waiter->rank <= rank)
             return false;
-        turn = waiter->turn;
+        rank = waiter->rank;
     }
     return true;
 }

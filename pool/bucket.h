@@ -34,7 +34,7 @@ struct bucket {
     struct waiter_list queued;
     struct waiter_list joined;
     bool is_starving;
-    uint64_t starving_turn; /* of its oldest queued waiter */
+    uint64_t starving_rank; /* of its oldest queued waiter */
     TAILQ_ENTRY(bucket) in_starving;
     struct pool_key key;
 };
@@ -42,7 +42,7 @@ struct bucket {
 /* What a shard shows to those who choose one: written under its lock, read without it. */
 enum shown {
     SHOWN_USED_US, /* last use of the least recently used parked stream */
-    SHOWN_TURN,    /* of the bucket that has starved longest */
+    SHOWN_RANK,    /* of the bucket that has starved longest */
     SHOWN_COUNT
 };
 #define SHOWN_NONE UINT64_MAX
@@ -77,7 +77,7 @@ struct upstream *bucket_pick(struct bucket *bucket, enum shelf_want want, uint64
 struct shelf_waiter *bucket_taker(struct bucket *bucket, const struct upstream *upstream,
                                   uint64_t fresh_us, uint64_t now_us);
 
-/* Puts a waiter into the queue or among the joined, at its turn. */
+/* Puts a waiter into the queue or among the joined, at its rank. */
 void bucket_wait(struct bucket *bucket, struct shelf_waiter *waiter, enum waiter_state state);
 void bucket_unwait(struct shelf_waiter *waiter);
 

@@ -199,7 +199,7 @@ shelf_feed(struct shelf *shelf, struct shelf_waiter *self)
     bool is_served = false;
 
     while (atomic_load(&shelf->starving) > 0) {
-        struct shard *shard = least_shard(shelf, SHOWN_TURN);
+        struct shard *shard = least_shard(shelf, SHOWN_RANK);
         struct shelf_waiter *waiter;
 
         if (shard == NULL)
@@ -254,8 +254,8 @@ take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *wai
         bucket_unpark(got->stream);
         return SHELF_GOT_STREAM;
     }
-    if (waiter->turn == 0)
-        waiter->turn = atomic_fetch_add(&shelf->last_turn, 1) + 1;
+    if (waiter->rank == 0)
+        waiter->rank = atomic_fetch_add(&shelf->last_rank, 1) + 1;
     if (!waiter->has_slot && TAILQ_EMPTY(&bucket->queued))
         got->slot = take_slot(shelf, bucket, evicted);
     if (waiter->has_slot || got->slot != NULL) {
@@ -309,8 +309,8 @@ slot_taker(struct shelf *shelf, struct bucket *bucket)
         return NULL;
     if (atomic_load(&shelf->starving) == 0)
         return oldest;
-    starving = least_shard(shelf, SHOWN_TURN);
-    if (starving != NULL && atomic_load(&starving->shown[SHOWN_TURN]) < oldest->turn)
+    starving = least_shard(shelf, SHOWN_RANK);
+    if (starving != NULL && atomic_load(&starving->shown[SHOWN_RANK]) < oldest->rank)
         return NULL;
     return oldest;
 }

@@ -55,7 +55,7 @@ struct shelf_waiter {
     void (*on_granted)(struct shelf_waiter *waiter);
 
     enum waiter_state state;
-    uint64_t turn; /* its place in the order; kept when it has to wait once more */
+    uint64_t rank; /* its place in the order; kept when it has to wait once more */
     struct shard *shard;
     struct bucket *bucket;
     TAILQ_ENTRY(shelf_waiter) entry;

@@ -15,7 +15,7 @@ struct shelf {
     _Atomic unsigned total;    /* slots reserved, over all buckets */
     _Atomic unsigned waiting;  /* QUEUED waiters */
     _Atomic unsigned starving; /* buckets; see bucket_note_starving() */
-    _Atomic uint64_t last_turn;
+    _Atomic uint64_t last_rank;
     struct shard shards[SHELF_SHARDS];
 };
 

@@ -239,7 +239,7 @@ static void
 go_idle(struct crowd *crowd, struct client *client)
 {
     client->place = PLACE_IDLE;
-    client->taker.waiter.turn = 0;
+    client->taker.waiter.rank = 0;
     if (crowd->model != NULL)
         model_forget(crowd->model, client->index);
 }
@@ -358,7 +358,7 @@ read_grant(struct crowd *crowd, struct client *client)
     } else if (draw(crowd, 5) > 0) {
         hold(crowd, client, stream);
     } else if (draw(crowd, 2) == 0) {
-        /* Dead: the next one, in the old turn. */
+        /* Dead: the next one, with the old rank. */
         do_close(crowd, stream);
         seek(crowd, client, NULL);
     } else {

@@ -80,7 +80,7 @@ suits(const struct model *model, enum shelf_want want, const struct model_stream
            (want == SHELF_FRESH && stream->uses == 0 && !stream->was_parked);
 }
 
-/* The waiter with the lowest turn: of a key, for a stream (or NULL: a slot, queued only). */
+/* The waiter with the lowest rank: of a key, for a stream (or NULL: a slot, queued only). */
 static struct model_waiter *
 first_waiter(struct model *model, unsigned key, const struct model_stream *stream)
 {
@@ -93,7 +93,7 @@ first_waiter(struct model *model, unsigned key, const struct model_stream *strea
             continue;
         if (stream != NULL ? !suits(model, waiter->want, stream) : !waiter->is_queued)
             continue;
-        if (best == NULL || waiter->turn < best->turn)
+        if (best == NULL || waiter->rank < best->rank)
             best = waiter;
     }
     return best;
@@ -109,7 +109,7 @@ first_starving(struct model *model)
         struct model_waiter *waiter = first_waiter(model, key, NULL);
 
         if (waiter != NULL && model->open[key] < model->settings.max_per_host &&
-            (best == NULL || waiter->turn < best->turn))
+            (best == NULL || waiter->rank < best->rank))
             best = waiter;
     }
     return best;
@@ -209,8 +209,8 @@ model_take(struct model *model, unsigned client, unsigned key, enum shelf_want w
         *stream = newest->id;
         return SHELF_GOT_STREAM;
     }
-    if (waiter->turn == 0)
-        waiter->turn = ++model->last_turn;
+    if (waiter->rank == 0)
+        waiter->rank = ++model->last_rank;
     waiter->key = key;
     waiter->want = want;
     waiter->is_queued = !has_slot && !slot_for(model, key);
@@ -243,7 +243,7 @@ slot_heir(struct model *model, unsigned key)
     if (waiter == NULL || model->open[key] > model->settings.max_per_host ||
         model->total > model->settings.max_total)
         return NULL;
-    return starving != NULL && starving->turn < waiter->turn ? NULL : waiter;
+    return starving != NULL && starving->rank < waiter->rank ? NULL : waiter;
 }
 
 static void

@@ -29,7 +29,7 @@ struct model_waiter {
     bool is_queued; /* else joined */
     unsigned key;
     enum shelf_want want;
-    uint64_t turn; /* 0: none yet */
+    uint64_t rank; /* 0: none yet */
 };
 
 struct model_grant {
@@ -43,7 +43,7 @@ struct model {
     struct model_waiter waiters[MODEL_CLIENTS];
     unsigned open[MODEL_KEYS];
     unsigned total;
-    uint64_t last_turn;
+    uint64_t last_rank;
     uint64_t now_us;
 
     struct model_grant grants[MODEL_CLIENTS];
@@ -70,7 +70,7 @@ bool model_leave(struct model *model, unsigned client);
 bool model_evict(struct model *model);
 void model_configure(struct model *model, const struct pool_settings *settings);
 
-/* A checkout is over: the next one takes a new turn. */
+/* A checkout is over: the next one takes a new rank. */
 void model_forget(struct model *model, unsigned client);
 
 unsigned model_waiting(const struct model *model);

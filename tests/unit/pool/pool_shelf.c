@@ -208,7 +208,7 @@ newcomer_does_not_overtake_the_queue(void **state)
 }
 
 static void
-one_who_must_wait_again_keeps_its_turn(void **state)
+one_who_must_wait_again_keeps_its_rank(void **state)
 {
     struct rig *rig = *state;
     struct taker first = {0};
@@ -304,7 +304,7 @@ main(void)
         TEST(grant_leaves_alone_what_take_returned),
         TEST(failed_dial_frees_its_slot_for_one_waiter_only),
         TEST(newcomer_does_not_overtake_the_queue),
-        TEST(one_who_must_wait_again_keeps_its_turn),
+        TEST(one_who_must_wait_again_keeps_its_rank),
         TEST(cancelled_wait_leaves_nothing_behind),
         TEST(cancelled_grant_can_be_given_back),
         TEST(too_many_waiters_are_refused),
