@@ -33,6 +33,7 @@ static const struct page {
     {"/", "text/html; charset=utf-8", status_page_write},
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write},
     {"/connections", "application/json", connections_write},
+    {"/dns", "application/json", names_write},
 };
 
 static void
@@ -140,7 +141,7 @@ answer_path(const struct admin *admin, struct evhttp_request *request, const cha
         answer_health(admin, request);
     else
         answer_text(request, HTTP_NOTFOUND,
-                    "There is no such page; try /, /healthz, /metrics or /connections.\n");
+                    "There is no such page; try /, /healthz, /metrics, /connections or /dns.\n");
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "dns/cache.h"
 #include "proxy/overview.h"
 #include "proxy/policy/auth.h"
 
@@ -156,6 +157,17 @@ write_auth(struct evbuffer *to, struct auth *auth)
               figures.remembered);
 }
 
+static void
+write_names(struct evbuffer *to, struct cache *names)
+{
+    size_t total;
+
+    (void)cache_rows(names, NULL, 0, &total);
+    write_one(to,
+              &(struct metric){"gauge", "dns_names", "Names that are remembered, or asked for"},
+              total);
+}
+
 void
 metrics_write(const struct overview *overview, struct evbuffer *to)
 {
@@ -185,6 +197,7 @@ metrics_write(const struct overview *overview, struct evbuffer *to)
                                "Clients and users whose limits are kept in mind"},
               limit_table_count(overview->limits));
     write_all(to, dns_metrics, DNS_STAT_COUNT, sums.dns);
+    write_names(to, overview->names);
     write_auth(to, overview->auth);
     write_one(to,
               &(struct metric){"counter", "access_log_lost_total",

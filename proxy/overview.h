@@ -19,6 +19,7 @@
  */
 struct overview {
     struct pool *pool;
+    struct cache *names;
     struct worker **workers;
     size_t worker_count;
     struct access_log *access_log;
@@ -47,6 +48,9 @@ void status_page_write(const struct overview *overview, struct evbuffer *to);
 
 /* Every upstream connection as a JSON array, appended. */
 void connections_write(const struct overview *overview, struct evbuffer *to);
+
+/* The names that DNS was asked for, as a JSON object, appended. */
+void names_write(const struct overview *overview, struct evbuffer *to);
 
 /*
  * Closes the parked connections that a query chooses (host=NAME, host=NAME:PORT or all=true)

@@ -260,6 +260,7 @@ start(struct program *program, struct complaint *complaint)
         return err;
     program->overview = (struct overview){
         .pool = program->pool,
+        .names = program->names,
         .workers = program->workers,
         .worker_count = program->worker_count,
         .access_log = program->access_log,

@@ -23,7 +23,8 @@ static const char page_top[] =
     "</style>\n";
 
 static const char page_end[] =
-    "<p><a href=\"/metrics\">metrics</a> · <a href=\"/connections\">connections</a> · "
+    "<p><a href=\"/metrics\">metrics</a> · <a href=\"/connections\">connections</a> · <a "
+    "href=\"/dns\">names</a> · "
     "<a href=\"/healthz\">healthz</a></p>\n</html>\n";
 
 static void

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Names, through the whole proxy: a scripted name server counts the questions. One worker, because
-# each has its own cache; and no connection is kept, because a kept one needs no name.
+# Names, through the whole proxy: a scripted name server counts the questions. Two workers, which
+# share what they know; and no connection is kept, because a kept one needs no name.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need curl
@@ -29,7 +29,7 @@ quiet.test AAAA SILENT
 END
 echo "127.0.0.3 hosts.test" >"$work/hosts"
 dns_start
-carpool_start --workers 1 --set "dns.servers=$dns_server" --set "dns.hosts_file=$work/hosts" \
+carpool_start --workers 2 --set "dns.servers=$dns_server" --set "dns.hosts_file=$work/hosts" \
   --set dns.timeout=1s --set dns.tries=2 --set dns.min_ttl=0 --set pool.max_parked_per_host=0
 
 # The address on which the origin was reached under this name.
@@ -82,6 +82,22 @@ took_less_ms() {
   at_most "$took" "$most"
 }
 
+names_are_shown() {
+  curl -s --noproxy '*' "$admin/dns" >"$work/names" || return
+  cat "$work/names"
+  python3 - "$work/names" <<'PYTHON'
+import json, sys
+page = json.load(open(sys.argv[1]))
+names = {row["name"]: row for row in page["names"]}
+assert page["total"] == len(names), page["total"]
+assert names["plain.test"]["addresses"] == ["127.0.0.2"], names["plain.test"]
+assert names["plain.test"]["state"] == "fresh" and names["plain.test"]["ttl_left_ms"] > 0
+assert names["gone.test"]["state"] == "missing", names["gone.test"]
+assert names["gone.test"]["last_error"] == "dns_not_found", names["gone.test"]
+assert "hosts.test" not in names and not names["plain.test"]["is_asked"]
+PYTHON
+}
+
 tunnelled() {
   equal "$(via --cacert "$origin_ca" "https://$1:$((origin_port + 1))/echo/x")" /echo/x
 }
@@ -118,6 +134,7 @@ claim "a silent AAAA does not make anyone wait" \
   took_less_ms 900 reached quiet.test 127.0.0.2
 claim "the hosts file needs no name server" reached hosts.test 127.0.0.3
 claim "nothing was asked for it" asked hosts.test A 0
+claim "the admin shows what is known of names" names_are_shown
 claim "a tunnel finds its name" tunnelled origin.test
 claim "a tunnel to a name that does not exist is 502" tunnel_fails gone.test 502
 claim "a tunnel behind a silent name server is 504" tunnel_fails silent.test 504

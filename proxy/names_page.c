@@ -1,0 +1,79 @@
+/*
+ * The admin's list of names that DNS was asked for. Main thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/mem.h"
+#include "dns/cache.h"
+#include "proxy/overview.h"
+
+/* Beyond this a list is of no use to anybody. */
+#define ROWS_AT_MOST 10000
+
+static const char *
+state_of(const struct cache_row *row)
+{
+    if (!row->is_known)
+        return "asked";
+    if (row->ttl_left_ms <= 0)
+        return row->answer != NULL ? "old" : "expired";
+    if (row->answer == NULL)
+        return "missing";
+    return row->last_err == ERR_OK ? "fresh" : "stale";
+}
+
+static json_t *
+addresses_of(const struct cache_row *row)
+{
+    json_t *list = json_array();
+    char text[ADDRESS_TEXT_SIZE];
+
+    for (size_t i = 0; row->answer != NULL && i < row->answer->count; i++)
+        json_array_append_new(list,
+                              json_string(address_format_ip(&row->answer->addresses[i], text)));
+    return list;
+}
+
+static json_t *
+row_of(const struct cache_row *row)
+{
+    return json_pack("{s:s, s:s, s:o, s:I, s:b, s:s, s:i}", "name", row->name, "state",
+                     state_of(row), "addresses", addresses_of(row), "ttl_left_ms",
+                     (json_int_t)row->ttl_left_ms, "is_asked", row->is_asked, "last_error",
+                     err_word(row->last_err), "latency_ms", (int)row->latency_ms);
+}
+
+static void
+on_text_sent(const void *bytes, size_t size, void *text)
+{
+    (void)bytes;
+    (void)size;
+    free(text);
+}
+
+void
+names_write(const struct overview *overview, struct evbuffer *to)
+{
+    struct cache_row *rows = xcalloc(ROWS_AT_MOST, sizeof(*rows));
+    json_t *list = json_array();
+    size_t total;
+    size_t count = cache_rows(overview->names, rows, ROWS_AT_MOST, &total);
+    json_t *page;
+    char *text;
+
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, row_of(&rows[i]));
+        answer_unref(rows[i].answer);
+    }
+    free(rows);
+    page = json_pack("{s:I, s:o}", "total", (json_int_t)total, "names", list);
+    text = json_dumps(page, JSON_COMPACT);
+    json_decref(page);
+    if (text == NULL)
+        abort(); /* only for want of memory */
+    evbuffer_add_reference(to, text, strlen(text), on_text_sent, text);
+    evbuffer_add(to, "\n", 1);
+}
