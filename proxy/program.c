@@ -225,6 +225,25 @@ start_auth(struct program *program, struct complaint *complaint)
     return err;
 }
 
+static void
+start_admin(struct program *program)
+{
+    program->overview = (struct overview){
+        .pool = program->pool,
+        .names = program->names,
+        .workers = program->workers,
+        .worker_count = program->worker_count,
+        .access_log = program->access_log,
+        .limits = program->limits,
+        .auth = program->auth,
+        .config = program->config,
+        .started_ms = clock_now_ms(),
+    };
+    if (program->listening.admin_fd != -1)
+        program->admin = admin_new(program->base, listening_take_admin(&program->listening),
+                                   &program->overview);
+}
+
 static enum err
 start(struct program *program, struct complaint *complaint)
 {
@@ -258,20 +277,7 @@ start(struct program *program, struct complaint *complaint)
         err = start_workers(program, count, complaint);
     if (err != ERR_OK)
         return err;
-    program->overview = (struct overview){
-        .pool = program->pool,
-        .names = program->names,
-        .workers = program->workers,
-        .worker_count = program->worker_count,
-        .access_log = program->access_log,
-        .limits = program->limits,
-        .auth = program->auth,
-        .config = program->config,
-        .started_ms = clock_now_ms(),
-    };
-    if (program->listening.admin_fd != -1)
-        program->admin = admin_new(program->base, listening_take_admin(&program->listening),
-                                   &program->overview);
+    start_admin(program);
     return ERR_OK;
 }
 
