@@ -268,7 +268,9 @@ check_question(const struct input *input, const struct rules *rules, const struc
 
     asked.address = NULL;
     early = judge_with_user(input, rules, again, &asked);
-    CHECK(is_admitted || early == RULES_DENY);
+    /* Whoever is not let in at all is never asked these; a rule about users would ask who it
+     * is. */
+    CHECK(is_admitted || early == RULES_DENY || early == RULES_USER);
     CHECK(rule_origin(door) == RULE_CLIENTS || (is_admitted && rule_text(door)[0] == 'a'));
     list_places(input->rules, &places);
     for (size_t i = 0; i < places.count; i++) {
