@@ -82,12 +82,15 @@ pin_lose(struct pin *pin)
     lease_discard(&lease);
 }
 
-/* Closed by the origin, or bytes that nobody asked for. */
+/* Closed by the origin, or bytes that nobody asked for, which the probe takes note of. */
 static void
 on_readable(void *arg, unsigned what)
 {
+    struct pin *pin = arg;
+
     (void)what;
-    pin_lose(arg);
+    (void)lease_probe(pin->lease);
+    pin_lose(pin);
 }
 
 static void
