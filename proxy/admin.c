@@ -140,8 +140,9 @@ answer_path(const struct admin *admin, struct evhttp_request *request, const cha
     if (strcmp(path, "/healthz") == 0)
         answer_health(admin, request);
     else
-        answer_text(request, HTTP_NOTFOUND,
-                    "There is no such page; try /, /healthz, /metrics, /connections or /dns.\n");
+        answer_text(
+            request, HTTP_NOTFOUND,
+            "There is no such page; try /, /healthz, /metrics, /connections or /dns.\n");
 }
 
 static void
