@@ -260,7 +260,7 @@ static enum cache_part
 entry_claim(struct cache_entry *entry, struct cache_claim *claim, bool is_refresh,
             struct cache_claim **told)
 {
-    if (entry->runner != NULL && is_refresh)
+    if (entry->runner != NULL && is_refresh && entry->is_known)
         return CACHE_KNOWN;
     if (entry->runner != NULL) {
         claim_join(claim, entry);

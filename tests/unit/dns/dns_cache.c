@@ -382,6 +382,27 @@ name_in_use_is_due_in_the_last_tenth_of_its_time(void **state)
     assert_true(knows(counter, "o.test"));
 }
 
+/* Between cache_find(), which said that it is due, and the claim all was forgotten. */
+static void
+refresh_of_a_forgotten_name_waits_for_whoever_asks(void **state)
+{
+    struct counter *counter = *state;
+    struct party first;
+    struct party second = {.counter = counter, .claim.mailbox = counter->mailbox};
+    struct cache_outcome outcome;
+    enum err err = ERR_AGAIN;
+
+    second.claim.mail.on_mail = on_mail;
+    assert_int_equal(claim(counter, &first, "o.test"), CACHE_OURS);
+    assert_int_equal(
+        cache_claim(counter->cache, SLICE("o.test"), &second.claim, true, &outcome),
+        CACHE_THEIRS);
+    settle(counter, &first, ERR_OK, 1000);
+    assert_int_equal(letters(counter), 1);
+    assert_int_equal(news(&second, &err), CACHE_SETTLED);
+    assert_int_equal(err, ERR_OK);
+}
+
 static void
 questions_at_once_are_bounded(void **state)
 {
@@ -452,6 +473,7 @@ main(void)
         CLAIM(old_answer_does_not_outlive_its_bound),
         CLAIM(old_answer_does_not_stand_in_for_a_name_that_is_gone),
         CLAIM(name_in_use_is_due_in_the_last_tenth_of_its_time),
+        CLAIM(refresh_of_a_forgotten_name_waits_for_whoever_asks),
         CLAIM(questions_at_once_are_bounded),
         CLAIM(one_question_is_always_let_through),
         CLAIM(rows_tell_state_and_age),
