@@ -328,6 +328,8 @@ program_fini(struct program *program)
     if (program->auth != NULL)
         auth_stop(program->auth);
     for (size_t i = 0; i < program->worker_count; i++)
+        worker_end(program->workers[i]);
+    for (size_t i = 0; i < program->worker_count; i++)
         worker_free(program->workers[i]);
     free(program->workers);
     auth_free(program->auth);

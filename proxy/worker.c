@@ -18,7 +18,7 @@
 #include "proxy/listen.h"
 #include "proxy/worker_own.h"
 
-enum order_kind { ORDER_RELOAD, ORDER_DRAIN, ORDER_STOP };
+enum order_kind { ORDER_RELOAD, ORDER_DRAIN, ORDER_STOP, ORDER_END };
 
 /* What the main thread wants of a worker. Freed by the worker that read it. */
 struct order {
@@ -170,6 +170,9 @@ on_order(struct mail *mail)
     case ORDER_STOP:
         stop(order->worker);
         break;
+    case ORDER_END:
+        order->worker->is_ended = true;
+        break;
     }
     free(order);
 }
@@ -202,6 +205,10 @@ worker_run(void *arg)
     while (!worker->is_draining || !TAILQ_EMPTY(&worker->clients))
         worker_turn(worker, EVLOOP_ONCE);
     mailbox_post(worker->main, worker->on_done);
+    /* Clients of other workers may wait for a name that this one asks for, or for a slot that a
+     * dial of this one holds. */
+    while (!worker->is_ended)
+        worker_turn(worker, EVLOOP_ONCE);
     return NULL;
 }
 
@@ -299,12 +306,21 @@ worker_stop(struct worker *worker)
 }
 
 void
+worker_end(struct worker *worker)
+{
+    if (!worker->is_started)
+        return;
+    give_order(worker, ORDER_END, NULL);
+    pthread_join(worker->thread, NULL);
+    worker->is_started = false;
+}
+
+void
 worker_free(struct worker *worker)
 {
     if (worker == NULL)
         return;
-    if (worker->is_started)
-        pthread_join(worker->thread, NULL);
+    assert(!worker->is_started);
     end_listening(worker);
     assert(TAILQ_EMPTY(&worker->clients));
     /* The letters first: they carry grants to leases that were cancelled, through the lane. */

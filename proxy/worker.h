@@ -48,7 +48,14 @@ void worker_drain(struct worker *worker);
 /* Ends all that runs at once, then posts on_done. May follow worker_drain(). */
 void worker_stop(struct worker *worker);
 
-/* Waits for the thread of a drained or stopped worker, or frees one that was never started. */
+/*
+ * Ends the thread of a worker that posted on_done, and waits for it; one that was never started
+ * is fine. Until then it serves other workers, who wait for what it has begun: end none before
+ * all are done, and all before the first is freed.
+ */
+void worker_end(struct worker *worker);
+
+/* Frees one that was ended or never started. */
 void worker_free(struct worker *worker);
 
 /* What of the config is for a resolver; for whoever else wants to find what a worker finds. */

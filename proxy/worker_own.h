@@ -66,6 +66,7 @@ struct worker {
     size_t field_capacity; /* http.max_fields of the present epoch */
     bool is_draining;      /* no new clients, no further requests */
     bool is_stopping;      /* no exchange goes on */
+    bool is_ended;         /* no worker needs it any more */
     struct mailbox *main;
     struct mail *on_done;
     pthread_t thread;
