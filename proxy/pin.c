@@ -172,10 +172,10 @@ pin_keep(struct exchange *exchange)
     unsigned rest_ms = lease_rest(exchange->lease, &exchange->terms);
     struct pin *pin;
 
-    if (rest_ms == 0) {
+    if (rest_ms == 0)
         lease_discard(&exchange->lease);
+    if (rest_ms == 0 && !exchange->is_mid_handshake)
         return;
-    }
     if (client->pin_count == PINS_PER_CLIENT)
         pin_free(TAILQ_FIRST(&client->pins));
     pin = xcalloc(1, sizeof(*pin));
@@ -187,7 +187,8 @@ pin_keep(struct exchange *exchange)
     exchange->lease = NULL;
     TAILQ_INSERT_TAIL(&client->pins, pin, of_client);
     client->pin_count++;
-    rest(pin, rest_ms);
+    if (pin->lease != NULL)
+        rest(pin, rest_ms);
 }
 
 bool

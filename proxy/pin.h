@@ -30,7 +30,8 @@ void pin_for_answer(struct exchange *exchange, const struct head *head);
 
 /*
  * A connection that was pinned rests, with its exchange's lease, until the client's next
- * request under the same key and by the same user; or it is closed, if it cannot serve again.
+ * request under the same key and by the same user; or it is closed, if it cannot serve again,
+ * which is remembered in the middle of a handshake.
  */
 void pin_keep(struct exchange *exchange);
 
