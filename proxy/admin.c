@@ -150,7 +150,7 @@ on_request(struct evhttp_request *request, void *arg)
 {
     const struct admin *admin = arg;
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
-    struct objection objection = admin_guard_ask(admin->overview, &admin->place, request);
+    struct objection objection = admin_guard_ask(admin->overview, request);
 
     if (objection.status != 0)
         answer_objection(request, &objection);

@@ -53,18 +53,35 @@ is_asked_by_own_name(const struct overview *overview, struct evhttp_request *req
     return false;
 }
 
+/* False: it has none; a unix socket, or gone already, and nobody reads the answer. */
+static bool
+addresses_of(struct evhttp_request *request, struct address *local, struct address *peer)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+
+    return address_of_local(fd, local) == ERR_OK && address_of_peer(fd, peer) == ERR_OK;
+}
+
 /* Is the client one of our own upstream connections? */
 static bool
 is_own_connection(const struct overview *overview, struct evhttp_request *request)
 {
-    struct evhttp_connection *connection = evhttp_request_get_connection(request);
-    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
     struct address local;
     struct address peer;
 
-    if (address_of_local(fd, &local) != ERR_OK || address_of_peer(fd, &peer) != ERR_OK)
-        return false; /* a unix socket, or gone already: nobody reads the answer */
-    return pool_is_own(overview->pool, &local, &peer);
+    return addresses_of(request, &local, &peer) && pool_is_own(overview->pool, &local, &peer);
+}
+
+/* What listens on a wildcard, or behind a router, is reached from everywhere, too. */
+static bool
+is_from_outside(struct evhttp_request *request)
+{
+    struct address local;
+    struct address peer;
+
+    return addresses_of(request, &local, &peer) &&
+           (address_kind(&local) == ADDRESS_PUBLIC || address_kind(&peer) == ADDRESS_PUBLIC);
 }
 
 /* Takes as long whatever is wrong with it; how long a token is, is no secret. */
@@ -98,15 +115,14 @@ check_token(const struct overview *overview, struct evhttp_request *request)
 }
 
 struct objection
-admin_guard_ask(const struct overview *overview, const struct admin_place *place,
-                struct evhttp_request *request)
+admin_guard_ask(const struct overview *overview, struct evhttp_request *request)
 {
     if (is_own_connection(overview, request))
         return (struct objection){403, "Nobody is led here through the proxy.\n"};
     if (!is_asked_by_own_name(overview, request))
         return (struct objection){
             403, "Ask by address, as localhost, or by a name in the setting admin.hosts.\n"};
-    if (!place->is_unix && place->kind == ADDRESS_PUBLIC)
+    if (is_from_outside(request))
         return check_token(overview, request);
     return none;
 }

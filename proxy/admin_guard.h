@@ -24,10 +24,10 @@ struct admin_place admin_place_of(int fd);
 
 /*
  * May this be asked at all? Nobody is led here through the proxy, nor by a name that a web page
- * could own (DNS rebinding); and on a public address nothing is shown without the token.
+ * could own (DNS rebinding); and where either end of the connection has a public address,
+ * nothing is shown without the token.
  */
 struct objection admin_guard_ask(const struct overview *overview,
-                                 const struct admin_place *place,
                                  struct evhttp_request *request);
 
 /*

@@ -225,12 +225,31 @@ done
 
 public_admin() {
   unshare -rn bash -c '
-    ip link set lo up && ip addr add 203.0.113.5/32 dev lo || exit
-    "$0" --listen 127.0.0.1:1 --admin 203.0.113.5:1 --set "admin.token_file=$1" 2>"$2" & pid=$!
-    for i in $(seq 200); do "$0" health --listen 127.0.0.1:1 && break; sleep 0.05; done
-    curl -s --noproxy "*" -o /dev/null -w "bare %{http_code}\n" http://203.0.113.5:1/metrics
-    curl -s --noproxy "*" -o /dev/null -w "token %{http_code}\n" -H "Authorization: Bearer $(cat "$1")" \
-      http://203.0.113.5:1/metrics
+    ip link set lo up && ip addr add 203.0.113.5/32 dev lo &&
+      ip addr add 2001:db8::5/128 dev lo nodad || exit
+    start() {
+      "$0" --listen 127.0.0.1:1 "$@" & pid=$!
+      for i in $(seq 200); do "$0" health --listen 127.0.0.1:1 && break; sleep 0.05; done
+    }
+    ask() {
+      curl -sg --noproxy "*" -o /dev/null -w "$1 %{http_code}\n" "${@:3}" "http://$2:2/metrics"
+    }
+    exec 2>"$2"
+    start --admin 203.0.113.5:2 --set "admin.token_file=$1"
+    ask bare 203.0.113.5
+    ask token 203.0.113.5 -H "Authorization: Bearer $(cat "$1")"
+    kill $pid; wait $pid
+    while read -r wildcard public loopback source; do
+      start --admin "$wildcard:2" --set "admin.token_file=$1"
+      ask "$wildcard bare" "$public"
+      ask "$wildcard token" "$public" -H "Authorization: Bearer $(cat "$1")"
+      ask "$wildcard from outside" "$loopback" --interface "$source"
+      ask "$wildcard loopback" "$loopback"
+      kill $pid; wait $pid
+    done <<<"0.0.0.0 203.0.113.5 127.0.0.1 203.0.113.5
+[::] [2001:db8::5] [::1] 2001:db8::5"
+    start --admin 0.0.0.0:2
+    ask "no token" 203.0.113.5
     kill $pid; wait $pid' "$CARPOOL" "$work/token" "$work/public.log" >"$work/public"
 }
 claim "an admin on a public address needs a token" equal \
@@ -240,6 +259,13 @@ if unshare -rn true 2>/dev/null; then
   public_admin
   claim "which it then asks for" grep -qx 'bare 401' "$work/public"
   claim "and takes" grep -qx 'token 200' "$work/public"
+  for wildcard in 0.0.0.0 '[::]'; do
+    claim "$wildcard asks for it there, too" grep -qxF "$wildcard bare 401" "$work/public"
+    claim "$wildcard takes it there" grep -qxF "$wildcard token 200" "$work/public"
+    claim "$wildcard asks clients with a public address" grep -qxF "$wildcard from outside 401" "$work/public"
+    claim "$wildcard asks nobody on loopback" grep -qxF "$wildcard loopback 200" "$work/public"
+  done
+  claim "without a token a public address sees nothing" grep -qx 'no token 403' "$work/public"
 else
   echo "# skipped: no network of our own can be made here (unshare -rn)"
 fi
