@@ -79,6 +79,21 @@ read_address(const char *option, const char *text, struct address *address,
     return ERR_SYNTAX;
 }
 
+/* Nobody can have logged in by a name that nobody has. */
+static enum err
+check_user(const struct config *config, const char *user, struct complaint *complaint)
+{
+    if (user == NULL || (config->users != NULL && htpasswd_has(config->users, slice_of(user))))
+        return ERR_OK;
+    if (config->users == NULL)
+        complain(complaint, "--user: nobody can log in; expected auth.users_file");
+    else
+        complain(complaint,
+                 "--user: \"%.200s\" is not in %s; expected the name of a user there", user,
+                 config->auth_users_file);
+    return ERR_SYNTAX;
+}
+
 static enum err
 read_all(struct asked *asked, const struct explain *explain, struct complaint *complaint)
 {
@@ -87,6 +102,8 @@ read_all(struct asked *asked, const struct explain *explain, struct complaint *c
 
     if (err == ERR_OK)
         err = read_address("--client", explain->client, &asked->client, complaint);
+    if (err == ERR_OK)
+        err = check_user(asked->config, explain->user, complaint);
     for (size_t i = 0; i < explain->address_count && err == ERR_OK; i++)
         err = read_address("--address", explain->addresses[i], &asked->addresses[i], complaint);
     if (err != ERR_OK)

@@ -157,6 +157,8 @@ expects_text(const struct setting *setting)
         return "off, - for stdout, or the path of a file";
     case SETTING_http_via:
         return "off, or a name of letters, digits, \"-\", \"_\" and \".\"";
+    case SETTING_auth_realm:
+        return "visible ASCII without quotes and backslashes, not empty";
     case SETTING_dns_servers:
         return "addresses as ADDR, ADDR:PORT or [ADDR]:PORT, separated by commas";
     case SETTING_dns_hosts_file:

@@ -385,6 +385,12 @@ htpasswd_count(const struct htpasswd *users)
 /* ---- asking ---- */
 
 bool
+htpasswd_has(const struct htpasswd *users, struct slice name)
+{
+    return find(users, name) != NULL;
+}
+
+bool
 htpasswd_check(const struct htpasswd *users, struct slice name, const char *password,
                struct crypt_data *scratch)
 {

@@ -36,6 +36,9 @@ const struct file_stamp *htpasswd_stamp(const struct htpasswd *users);
 
 size_t htpasswd_count(const struct htpasswd *users);
 
+/* Does anybody have this name? How long that takes tells, so it is for operators only. */
+bool htpasswd_has(const struct htpasswd *users, struct slice name);
+
 /*
  * Is it this user's password? Takes up to seconds, and for a name that nobody has as long as
  * for one that somebody has. scratch is the caller's and wiped afterwards. Any thread, but no

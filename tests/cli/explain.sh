@@ -83,6 +83,14 @@ claim "a client is needed" refused "--explain: whose request is it? expected --c
 claim "a client is an address" refused \
   '--client: "me" is no address; expected one such as 192.168.1.20 or fd00::1' \
   --explain 'GET http://a/' --client me
+printf 'alice:%s\n' "$(openssl passwd -6 secret)" >"$work/users"
+claim "a user needs a file of users" refused "--user: nobody can log in; expected auth.users_file" \
+  --explain 'GET http://a/' --client 10.0.0.1 --user alice
+claim "a user is one of that file" refused \
+  "--user: \"bob\" is not in $work/users; expected the name of a user there" \
+  --explain 'GET http://a/' --client 10.0.0.1 --set "auth.users_file=$work/users" --user bob
+claim "and may then be asked about" says 0 'outcome     allowed' --explain 'GET http://192.0.2.1/' \
+  --client 10.0.0.1 --set "auth.users_file=$work/users" --user alice
 claim "an address has no address of its own" refused \
   '--address: 10.0.0.2 is an address itself; expected a name in the URL' \
   --explain 'GET http://10.0.0.2/' --client 10.0.0.1 --address 10.0.0.3

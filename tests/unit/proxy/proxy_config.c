@@ -383,7 +383,7 @@ a_bad_port_for_connect_is_refused(void **state)
 }
 
 static void
-a_name_in_via_is_one_word(void **state)
+a_name_in_via_is_one_word_and_a_realm_fits_quotes(void **state)
 {
     struct place *place = *state;
 
@@ -394,6 +394,10 @@ a_name_in_via_is_one_word(void **state)
         place, "http { via = \"a b\" }",
         "c:1: http.via: \"a b\" is not accepted; expected off, or a name of letters, "
         "digits, \"-\", \"_\" and \".\"");
+    assert_refused(
+        place, "auth { realm = 'the \"office\"' }",
+        "c:1: auth.realm: \"the \"office\"\" is not accepted; expected visible ASCII "
+        "without quotes and backslashes, not empty");
 }
 
 static void
@@ -589,7 +593,7 @@ main(void)
         TEST(a_bad_line_of_a_host_list_is_named),
         TEST(a_bad_range_of_clients_is_refused),
         TEST(a_bad_port_for_connect_is_refused),
-        TEST(a_name_in_via_is_one_word),
+        TEST(a_name_in_via_is_one_word_and_a_realm_fits_quotes),
         TEST(name_servers_get_their_port),
         TEST(admin_can_be_off),
         TEST(each_source_goes_before_the_one_above_it),
