@@ -356,7 +356,7 @@ entry_keep(struct cache_entry *entry, struct cache_outcome *outcome)
         entry->fresh_us = entry->stale_us;
     outcome->err = ERR_OK;
     outcome->answer = entry->answer;
-    outcome->ttl_ms = (entry->fresh_us - now_us) / 1000;
+    outcome->ttl_ms = entry->fresh_us > now_us ? (entry->fresh_us - now_us) / 1000 : 0;
     outcome->is_stale = true;
     answer_ref(entry->answer);
 }
