@@ -64,6 +64,15 @@ listen_pause(struct listener *listener, const char *why)
     stop_for(listener, LISTEN_PAUSE_MS);
 }
 
+/* The table is full. Whoever comes waits in the kernel's queue, until somebody who rests goes.
+ */
+static void
+pause_for_room(struct listener *listener)
+{
+    worker_ask_room(listener->worker);
+    listen_pause(listener, "max_clients");
+}
+
 /* Is the table of clients full? */
 static bool
 is_full(const struct listener *listener)
@@ -89,7 +98,7 @@ on_resume(evutil_socket_t fd, short what, void *arg)
     listener->accepted = 0;
     spare_hold(&listener->spare);
     if (is_crowded(listener))
-        listen_pause(listener, "max_clients");
+        pause_for_room(listener);
     else
         evconnlistener_enable(listener->accepting);
 }
@@ -106,7 +115,7 @@ on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr 
         (void)client_evict(listener->worker);
     client_open(listener->worker, fd, from);
     if (is_crowded(listener))
-        listen_pause(listener, "max_clients");
+        pause_for_room(listener);
     else if (++listener->accepted >= LISTEN_PER_TURN)
         stop_for(listener, 0);
 }

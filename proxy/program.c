@@ -155,7 +155,7 @@ watch_events(struct program *program)
 }
 
 static enum err
-add_worker(struct program *program, size_t number)
+add_worker(struct program *program, size_t number, size_t count)
 {
     int *fds = xcalloc(program->listening.proxy_count + 1, sizeof(*fds));
     struct farewell *farewell = &program->farewells[number];
@@ -170,6 +170,8 @@ add_worker(struct program *program, size_t number)
         .limits = program->limits,
         .access_log = program->access_log,
         .auth = program->auth,
+        .workers = program->workers,
+        .worker_count = count,
         .main = program->mailbox,
         .on_done = &farewell->mail,
     };
@@ -193,7 +195,7 @@ start_workers(struct program *program, size_t count, struct complaint *complaint
     program->workers = xcalloc(count, sizeof(struct worker *));
     program->farewells = xcalloc(count, sizeof(program->farewells[0]));
     for (size_t i = 0; i < count && err == ERR_OK; i++)
-        err = add_worker(program, i);
+        err = add_worker(program, i, count);
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
         err = worker_start(program->workers[i]);
         program->running += err == ERR_OK;

@@ -14,11 +14,15 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "proxy/client.h"
 #include "proxy/client_limits.h"
 #include "proxy/listen.h"
 #include "proxy/worker_own.h"
 
-enum order_kind { ORDER_RELOAD, ORDER_DRAIN, ORDER_STOP, ORDER_END };
+enum order_kind { ORDER_RELOAD, ORDER_MAKE_ROOM, ORDER_DRAIN, ORDER_STOP, ORDER_END };
+
+/* Clients let go for one who asks, and asks again a moment later. */
+#define ROOM_AT_ONCE 16
 
 /* What the main thread wants of a worker. Freed by the worker that read it. */
 struct order {
@@ -155,6 +159,16 @@ stop(struct worker *worker)
 }
 
 static void
+make_room(struct worker *worker)
+{
+    unsigned share = worker->epoch->config->proxy_max_clients / (unsigned)worker->worker_count;
+    uint64_t clients = stat_read(&worker->stats.proxy[PROXY_STAT_CLIENTS]);
+
+    for (unsigned i = 0; i < ROOM_AT_ONCE && clients > share && client_evict(worker); i++)
+        clients--;
+}
+
+static void
 on_order(struct mail *mail)
 {
     struct order *order = (struct order *)mail;
@@ -163,6 +177,9 @@ on_order(struct mail *mail)
     case ORDER_RELOAD:
         take_config(order->worker, order->config);
         config_unref(order->config);
+        break;
+    case ORDER_MAKE_ROOM:
+        make_room(order->worker);
         break;
     case ORDER_DRAIN:
         drain(order->worker);
@@ -187,6 +204,14 @@ give_order(struct worker *worker, enum order_kind kind, struct config *config)
     order->kind = kind;
     order->config = config;
     mailbox_post(worker->mailbox, &order->mail);
+}
+
+void
+worker_ask_room(struct worker *worker)
+{
+    for (size_t i = 0; i < worker->worker_count; i++)
+        if (worker->workers[i] != worker)
+            give_order(worker->workers[i], ORDER_MAKE_ROOM, NULL);
 }
 
 void
@@ -253,6 +278,8 @@ worker_new(const struct worker_setup *setup, struct worker **made)
     worker->access_log = setup->access_log;
     worker->auth = setup->auth;
     worker->all_clients = setup->all_clients;
+    worker->workers = setup->workers;
+    worker->worker_count = setup->worker_count;
     worker->limits = setup->limits;
     worker->main = setup->main;
     worker->on_done = setup->on_done;

@@ -30,6 +30,8 @@ struct worker_setup {
     struct limit_table *limits;    /* borrowed */
     struct access_log *access_log; /* borrowed, any thread may write to it */
     struct auth *auth;             /* borrowed; only asked where the config has users */
+    struct worker *const *workers; /* all of the process, there before any starts; borrowed */
+    size_t worker_count;           /* 0: it is alone */
     struct mailbox *main;          /* where on_done is posted */
     struct mail *on_done;          /* posted once, when the worker has drained or was stopped */
 };

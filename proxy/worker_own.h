@@ -55,7 +55,9 @@ struct worker {
     struct access_log *access_log;
     struct auth *auth;
     _Atomic unsigned *all_clients; /* of all workers */
-    struct limit_table *limits;    /* of all workers */
+    struct worker *const *workers;
+    size_t worker_count;
+    struct limit_table *limits; /* of all workers */
     TAILQ_HEAD(client_list, client) clients;
     struct client_list resting; /* those between requests, the longest first */
     TAILQ_HEAD(, listener) listeners;
@@ -76,6 +78,13 @@ struct worker {
 
 /* One turn of its loop with event_base_loop()'s flags; what died in it is buried. */
 void worker_turn(struct worker *worker, int flags);
+
+/*
+ * The table of clients is full and none of this worker's own rests: workers that have more than
+ * their share of it let some go that rest, soon. Who comes to one worker must not wait for ever
+ * because others were faster to fill the table.
+ */
+void worker_ask_room(struct worker *worker);
 
 /* Frees it when the present turn of the loop ends. */
 void worker_bury(struct worker *worker, struct grave *grave, void (*bury)(struct grave *grave));
