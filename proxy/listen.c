@@ -21,7 +21,7 @@
 #define LISTEN_PAUSE_MS 100
 #define LISTEN_TELL_MS 10000
 
-/* Accepts in one turn of the loop: a flood must leave time for those who are in. */
+/* So many in a row, then a turn of the loop: a flood must leave time for those who are in. */
 #define LISTEN_PER_TURN 64
 /* A queue that others keep filling is taken so far when the listener ends. */
 #define LISTEN_LAST 4096
@@ -32,7 +32,7 @@ struct listener {
     struct evconnlistener *accepting;
     struct event *resume;
     struct spare spare; /* to say no with, when there are no descriptors */
-    unsigned accepted;  /* in this turn */
+    unsigned accepted;  /* since it last stopped */
     uint64_t told_ms;   /* when the log last heard of a pause */
 };
 
