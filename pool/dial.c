@@ -21,6 +21,7 @@
 struct dial {
     struct dial_request request;
     struct pool_key key;
+    struct host *host; /* a reference, which goes to the connection */
     struct dns_ask *ask;
     struct answer *answer;
     size_t next;   /* of the answer's addresses */
@@ -63,6 +64,7 @@ dial_free(struct dial *dial)
         attempt_stop(attempt, dial->request.lane);
         free(attempt);
     }
+    hosts_leave(dial->host);
     LIST_REMOVE(dial, entry);
     free(dial);
 }
@@ -101,6 +103,7 @@ dial_win(struct dial *dial, struct attempt *attempt)
     watch_shut(&attempt->watch);
     upstream->stream.fd = attempt->fd;
     upstream->row = attempt->row;
+    upstream->host = dial->host;
     upstream->bucket = dial->request.slot;
     upstream->id = attempt->row->id;
     upstream->is_by_dns = !dial->answer->is_local;
@@ -110,6 +113,7 @@ dial_win(struct dial *dial, struct attempt *attempt)
     upstream->connect_ms = (unsigned)((now_us - dial->connect_us) / 1000);
     attempt->fd = -1;
     attempt->row = NULL;
+    dial->host = NULL;
     dial_end(dial, ERR_OK, upstream);
 }
 
@@ -262,6 +266,7 @@ dial_new(const struct dial_request *request)
     dial->request = *request;
     dial->key = *request->key;
     dial->request.key = &dial->key;
+    dial->host = hosts_obtain(request->lane->pool->hosts, &dial->key);
     TAILQ_INIT(&dial->attempts);
     evtimer_assign(&dial->deadline, request->lane->base, on_deadline, dial);
     evtimer_assign(&dial->pace, request->lane->base, on_pace, dial);

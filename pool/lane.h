@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "base/stats.h"
+#include "pool/hosts.h"
 #include "pool/limits.h"
 #include "pool/pool.h"
 #include "pool/quarantine.h"
@@ -20,6 +21,7 @@ struct pool {
     struct pool_limits limits;
     struct shelf *shelf;
     struct tuple_table *table;
+    struct hosts *hosts;
     struct quarantine *quarantine;
     _Atomic unsigned tunnels;
     _Atomic unsigned pinned;

@@ -21,6 +21,7 @@ limits_set(struct pool_limits *limits, const struct pool_settings *settings)
     limit_set(&limits->max_tunnels, settings->max_tunnels);
     limit_set(&limits->max_pinned, settings->max_pinned);
     limit_set(&limits->max_waiting, settings->max_waiting);
+    limit_set(&limits->max_hosts, settings->max_hosts);
     limit_set(&limits->fresh_for_unsafe_ms, settings->fresh_for_unsafe_ms);
     limit_set(&limits->quarantine_ms, settings->quarantine_ms);
     limit_set(&limits->connect_timeout_ms, settings->connect_timeout_ms);

@@ -19,6 +19,7 @@ struct pool_limits {
     _Atomic unsigned max_tunnels;
     _Atomic unsigned max_pinned;
     _Atomic unsigned max_waiting;
+    _Atomic unsigned max_hosts;
     _Atomic unsigned fresh_for_unsafe_ms;
     _Atomic unsigned quarantine_ms;
     _Atomic unsigned connect_timeout_ms;

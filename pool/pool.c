@@ -35,6 +35,7 @@ pool_new(const struct pool_settings *settings)
     limits_set(&pool->limits, settings);
     pool->shelf = shelf_new(&pool->limits, on_evicted, pool);
     pool->table = tuple_table_new();
+    pool->hosts = hosts_new(&pool->limits, NULL, NULL);
     pool->quarantine = quarantine_new();
     return pool;
 }
@@ -49,6 +50,7 @@ pool_free(struct pool *pool)
     assert(atomic_load(&pool->tunnels) == 0 && atomic_load(&pool->pinned) == 0);
     shelf_free(pool->shelf);
     tuple_table_free(pool->table);
+    hosts_free(pool->hosts);
     quarantine_free(pool->quarantine);
     free(pool);
 }
@@ -108,6 +110,7 @@ pool_gauges(struct pool *pool, struct pool_gauges *gauges)
         .tunnels = atomic_load_explicit(&pool->tunnels, memory_order_relaxed),
         .pinned = atomic_load_explicit(&pool->pinned, memory_order_relaxed),
         .hosts = counts.buckets,
+        .remembered = hosts_size(pool->hosts),
         .quarantined = quarantine_size(pool->quarantine),
     };
 }

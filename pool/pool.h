@@ -33,6 +33,7 @@ struct pool_settings {
     unsigned max_tunnels;
     unsigned max_pinned;          /* connections that belong to one client each */
     unsigned max_waiting;         /* leases that queue, in total; ERR_QUEUE_FULL beyond */
+    unsigned max_hosts;           /* remembered while nothing is open to them */
     unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
     unsigned quarantine_ms; /* no reuse of a host that sent bytes nobody asked for; 0: off */
     unsigned connect_timeout_ms; /* DNS, TCP, all addresses together */
@@ -76,6 +77,7 @@ struct pool_gauges {
     uint64_t tunnels;
     uint64_t pinned;
     uint64_t hosts;       /* buckets */
+    uint64_t remembered;  /* hosts of which something is known */
     uint64_t quarantined; /* hosts */
 };
 void pool_gauges(struct pool *pool, struct pool_gauges *gauges);

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "pool/hosts.h"
+
 static bool
 has_passed(uint64_t since_us, unsigned limit_ms, uint64_t now_us)
 {
@@ -36,5 +38,6 @@ upstream_close(struct upstream *upstream, struct tuple_table *table)
     /* Out of the table first: once closed, its 4-tuple may at once be somebody else's. */
     tuple_remove(table, upstream->row);
     stream_close(&upstream->stream);
+    hosts_leave(upstream->host);
     free(upstream);
 }

@@ -10,6 +10,7 @@
 #include "pool/tuple_table.h"
 
 struct bucket;
+struct host;
 
 /*
  * An upstream connection as the pool knows it. Owned by exactly one of dial, lease, shelf and
@@ -18,6 +19,7 @@ struct bucket;
 struct upstream {
     struct stream stream;
     struct tuple_row *row; /* its 4-tuple, id and traffic, for all to see */
+    struct host *host;     /* what is known of its far end; a reference */
     struct bucket *bucket; /* the one whose slot it holds; NULL: none (a tunnel, or evicted) */
     uint64_t id;
     uint64_t opened_us;

@@ -134,6 +134,10 @@ write_gauges(struct evbuffer *to, struct pool *pool)
               &(struct metric){"gauge", "upstream_hosts", "Hosts with upstream connections"},
               gauges.hosts);
     write_one(to,
+              &(struct metric){"gauge", "upstream_hosts_remembered",
+                               "Hosts of which something is known, connected or not"},
+              gauges.remembered);
+    write_one(to,
               &(struct metric){"gauge", "upstream_hosts_quarantined",
                                "Hosts whose connections are used once, as they sent bytes "
                                "that nobody had asked for"},

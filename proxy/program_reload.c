@@ -21,6 +21,7 @@ program_pool_settings(const struct config *config)
         .max_tunnels = config->pool_max_tunnels,
         .max_pinned = config->pool_max_pinned,
         .max_waiting = config->pool_max_waiting,
+        .max_hosts = config->pool_max_hosts,
         .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
         .quarantine_ms = config->pool_quarantine,
         .connect_timeout_ms = config->timeout_connect,

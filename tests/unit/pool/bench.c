@@ -41,6 +41,7 @@ bench_init(struct bench *bench)
                                              .max_tunnels = 10,
                                              .max_pinned = 10,
                                              .max_waiting = 10,
+                                             .max_hosts = 100,
                                              .fresh_for_unsafe_ms = 1000,
                                              .connect_timeout_ms = 5000,
                                              .queue_timeout_ms = 5000};

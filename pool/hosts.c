@@ -1,0 +1,221 @@
+/*
+ * The records of hosts. 16 shards by key hash with one lock each, never held together with
+ * another. No callback is called under one but the visitor's.
+ */
+#include "pool/hosts.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+#define HOSTS_SHARDS 16u
+
+TAILQ_HEAD(host_list, host);
+
+struct hosts_shard {
+    struct hosts *hosts;
+    pthread_mutex_t lock;
+    struct map records;
+    struct host_list resting; /* left longest ago first */
+    size_t resting_count;
+};
+
+struct hosts {
+    const struct pool_limits *limits;
+    void (*on_forgotten)(void *arg, const struct host *host);
+    void *arg;
+    struct hosts_shard shards[HOSTS_SHARDS];
+};
+
+struct hosts *
+hosts_new(const struct pool_limits *limits,
+          void (*on_forgotten)(void *arg, const struct host *host), void *arg)
+{
+    struct hosts *hosts = xcalloc(1, sizeof(*hosts));
+
+    hosts->limits = limits;
+    hosts->on_forgotten = on_forgotten;
+    hosts->arg = arg;
+    for (size_t i = 0; i < HOSTS_SHARDS; i++) {
+        hosts->shards[i].hosts = hosts;
+        pthread_mutex_init(&hosts->shards[i].lock, NULL);
+        TAILQ_INIT(&hosts->shards[i].resting);
+    }
+    return hosts;
+}
+
+/* Under the lock: no longer among those that rest. */
+static void
+wake(struct hosts_shard *shard, struct host *host)
+{
+    TAILQ_REMOVE(&shard->resting, host, resting);
+    shard->resting_count--;
+}
+
+/* Under the lock: takes the record out that was left longest ago. */
+static struct host *
+take_oldest(struct hosts_shard *shard)
+{
+    struct host *host = TAILQ_FIRST(&shard->resting);
+
+    wake(shard, host);
+    map_remove(&shard->records, &host->node);
+    return host;
+}
+
+void
+hosts_free(struct hosts *hosts)
+{
+    if (hosts == NULL)
+        return;
+    for (size_t i = 0; i < HOSTS_SHARDS; i++) {
+        struct hosts_shard *shard = &hosts->shards[i];
+
+        while (!TAILQ_EMPTY(&shard->resting))
+            free(take_oldest(shard));
+        assert(shard->records.size == 0);
+        map_fini(&shard->records);
+        pthread_mutex_destroy(&shard->lock);
+    }
+    free(hosts);
+}
+
+/* By the top bits of the hash, since the map goes by the lowest ones. */
+static struct hosts_shard *
+shard_of(struct hosts *hosts, const struct pool_key *key)
+{
+    return &hosts->shards[key->hash >> 60];
+}
+
+static bool
+has_key(const struct map_node *node, const void *key)
+{
+    return pool_key_equal(&MAP_OWNER(node, struct host, node)->key, key);
+}
+
+/* Under the lock. */
+static struct host *
+host_enter(struct hosts_shard *shard, const struct pool_key *key)
+{
+    struct host *host = xcalloc(1, sizeof(*host));
+
+    host->shard = shard;
+    host->key = *key;
+    host->node.hash = key->hash;
+    map_insert(&shard->records, &host->node);
+    return host;
+}
+
+struct host *
+hosts_obtain(struct hosts *hosts, const struct pool_key *key)
+{
+    struct hosts_shard *shard = shard_of(hosts, key);
+    struct map_node *node;
+    struct host *host;
+
+    pthread_mutex_lock(&shard->lock);
+    node = map_find(&shard->records, key->hash, has_key, key);
+    if (node == NULL) {
+        host = host_enter(shard, key);
+    } else {
+        host = MAP_OWNER(node, struct host, node);
+        if (host->references == 0)
+            wake(shard, host);
+    }
+    host->references++;
+    pthread_mutex_unlock(&shard->lock);
+    return host;
+}
+
+/* More rest than a shard's part of the limit? */
+static bool
+is_crowded(const struct hosts_shard *shard)
+{
+    unsigned most = limit_of(&shard->hosts->limits->max_hosts);
+
+    return shard->resting_count > (most + HOSTS_SHARDS - 1) / HOSTS_SHARDS;
+}
+
+/* Under the lock: nobody refers to it any more. */
+static void
+rest(struct hosts_shard *shard, struct host *host)
+{
+    TAILQ_INSERT_TAIL(&shard->resting, host, resting);
+    shard->resting_count++;
+}
+
+static void
+forget(struct hosts *hosts, struct host_list *forgotten)
+{
+    struct host *host;
+
+    while ((host = TAILQ_FIRST(forgotten)) != NULL) {
+        TAILQ_REMOVE(forgotten, host, resting);
+        if (hosts->on_forgotten != NULL)
+            hosts->on_forgotten(hosts->arg, host);
+        free(host);
+    }
+}
+
+void
+hosts_leave(struct host *host)
+{
+    struct host_list forgotten = TAILQ_HEAD_INITIALIZER(forgotten);
+    struct hosts_shard *shard;
+
+    if (host == NULL)
+        return;
+    shard = host->shard;
+    pthread_mutex_lock(&shard->lock);
+    assert(host->references > 0);
+    if (--host->references == 0)
+        rest(shard, host);
+    /* More than one where the limit was lowered. */
+    while (is_crowded(shard)) {
+        struct host *oldest = take_oldest(shard);
+
+        TAILQ_INSERT_TAIL(&forgotten, oldest, resting);
+    }
+    pthread_mutex_unlock(&shard->lock);
+    forget(shard->hosts, &forgotten);
+}
+
+struct visit {
+    void (*visit)(const struct host *host, void *arg);
+    void *arg;
+};
+
+static void
+visit_record(struct map_node *node, void *arg)
+{
+    const struct visit *visit = arg;
+
+    visit->visit(MAP_OWNER(node, struct host, node), visit->arg);
+}
+
+void
+hosts_each(struct hosts *hosts, void (*visit)(const struct host *host, void *arg), void *arg)
+{
+    struct visit each = {visit, arg};
+
+    for (size_t i = 0; i < HOSTS_SHARDS; i++) {
+        pthread_mutex_lock(&hosts->shards[i].lock);
+        map_each(&hosts->shards[i].records, visit_record, &each);
+        pthread_mutex_unlock(&hosts->shards[i].lock);
+    }
+}
+
+size_t
+hosts_size(struct hosts *hosts)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < HOSTS_SHARDS; i++) {
+        pthread_mutex_lock(&hosts->shards[i].lock);
+        size += hosts->shards[i].records.size;
+        pthread_mutex_unlock(&hosts->shards[i].lock);
+    }
+    return size;
+}

@@ -1,0 +1,52 @@
+#ifndef CARPOOL_POOL_HOSTS_H
+#define CARPOOL_POOL_HOSTS_H
+
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "base/map.h"
+#include "pool/key.h"
+#include "pool/limits.h"
+
+/*
+ * What is known of each host, by key. It outlives the host's connections, since a bucket is
+ * freed with the last of them. Whoever dials to a host or holds a connection to it refers to
+ * its record; a record that nobody refers to rests, and beyond max_hosts of these the one that
+ * was left longest ago is forgotten: so there are never more than that and the caps allow.
+ */
+struct hosts;
+struct hosts_shard;
+
+/* Of one host. What others write in it are relaxed atomics. */
+struct host {
+    struct map_node node;
+    struct hosts_shard *shard;
+    unsigned references; /* under the shard's lock, as is the entry */
+    TAILQ_ENTRY(host) resting;
+    struct pool_key key;
+};
+
+/*
+ * on_forgotten is called with each record that goes, by whoever made it go, outside locks;
+ * NULL: nobody wants to know. limits are borrowed.
+ */
+struct hosts *hosts_new(const struct pool_limits *limits,
+                        void (*on_forgotten)(void *arg, const struct host *host), void *arg);
+
+/* When nobody refers to any record. */
+void hosts_free(struct hosts *hosts);
+
+/* The key's record, made if need be, with a reference for the caller. Any thread. */
+struct host *hosts_obtain(struct hosts *hosts, const struct pool_key *key);
+
+/* Gives a reference back. NULL is fine. Any thread. */
+void hosts_leave(struct host *host);
+
+/* Calls visit with each record under its shard's lock: visit must not block. Any thread. */
+void hosts_each(struct hosts *hosts, void (*visit)(const struct host *host, void *arg),
+                void *arg);
+
+/* How many records there are. Any thread. */
+size_t hosts_size(struct hosts *hosts);
+
+#endif
