@@ -248,14 +248,6 @@ is_still_logged_in() {
     { wait_until 10 logged_in_once || logged_in_once; }
 }
 
-none_pinned_are() {
-  equal "$(connections pinned) $(metric upstream_pinned)" "$1 $1"
-}
-
-is_pinned() {
-  equal "$(connections pinned) $(metric upstream_pinned)" "0 0"
-}
-
 is_closed() {
   ! ss -Htn state established "sport = :$origin_port and dport = :$1" | grep .
 }
