@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct answer *
@@ -19,6 +20,13 @@ answer_new(const struct address *addresses, size_t count)
     if (count > 0)
         memcpy(answer->addresses, addresses, count * sizeof(struct address));
     return answer;
+}
+
+void
+answer_keep(struct answer *answer, uint64_t ttl_ms)
+{
+    answer->ttl_us = ttl_ms * 1000;
+    answer->until_us = clock_now_us() + answer->ttl_us;
 }
 
 void

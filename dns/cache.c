@@ -15,8 +15,6 @@
 /* RFC 8767 §5: an answer past its time is given out this long before the servers are tried
  * again. */
 #define STALE_TTL_US ((uint64_t)30 * 1000000)
-/* What is asked for in the last tenth of its time is asked anew ahead of its end. */
-#define REFRESH_PART 10
 
 static bool
 is_entry(const struct map_node *node, const void *key)
@@ -178,7 +176,8 @@ entry_find(struct cache *cache, struct cache_entry *entry, enum err *err,
         return true;
     answer_ref(entry->answer);
     *answer = entry->answer;
-    *is_due = entry->runner == NULL && entry->fresh_us - now_us <= entry->ttl_us / REFRESH_PART;
+    *is_due =
+        entry->runner == NULL && entry->fresh_us - now_us <= entry->ttl_us / CACHE_REFRESH_PART;
     return true;
 }
 

@@ -25,6 +25,9 @@
  * are posted after it is given back.
  */
 
+/* What is asked for in the last tenth of its time is asked anew ahead of its end. */
+#define CACHE_REFRESH_PART 10
+
 struct cache_entry;
 
 /* One resolver's part in a question: it asks, or it waits for the one who does. Embedded. */

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "dns/answer.h"
 #include "dns/negative.h"
 
 #define RESOLUTION_DELAY_US 50000
@@ -375,10 +376,15 @@ positive_ms(const struct question *question)
 struct answer *
 question_partial(const struct question *question)
 {
-    if (question_has_address(question))
-        return order_answer(&question->v6.found, &question->v4.found);
-    answer_ref(question->early);
-    return question->early;
+    struct answer *answer = question->early;
+
+    if (question_has_address(question)) {
+        answer = order_answer(&question->v6.found, &question->v4.found);
+        answer_keep(answer, positive_ms(question));
+        return answer;
+    }
+    answer_ref(answer);
+    return answer;
 }
 
 void
@@ -394,6 +400,7 @@ question_outcome(const struct question *question, struct cache_outcome *outcome)
     if (question_has_address(question)) {
         outcome->answer = order_answer(&question->v6.found, &question->v4.found);
         outcome->ttl_ms = positive_ms(question);
+        answer_keep(outcome->answer, outcome->ttl_ms);
     } else {
         outcome->err = question->worst;
         outcome->ttl_ms = negative_ms(question);

@@ -53,7 +53,9 @@ struct resolver_settings {
  */
 struct answer {
     _Atomic unsigned references;
-    bool is_local; /* a literal, localhost or a hosts-file entry: no name server had a say */
+    bool is_local;   /* a literal, localhost or a hosts-file entry: no name server had a say */
+    uint64_t ttl_us; /* how long name servers let it be kept; 0: not at all, or is_local */
+    uint64_t until_us; /* and so, by clock_now_us(), until when */
     size_t count;
     struct address addresses[]; /* the port is 0 */
 };

@@ -24,8 +24,9 @@ struct dial {
     struct host *host; /* a reference, which goes to the connection */
     struct dns_ask *ask;
     struct answer *answer;
-    size_t next;   /* of the answer's addresses */
-    bool is_final; /* no further addresses will come */
+    size_t next;    /* of the answer's addresses */
+    bool is_final;  /* no further addresses will come */
+    bool was_asked; /* name servers were */
     struct attempt_list attempts;
     unsigned attempt_count;
     unsigned pending;
@@ -79,6 +80,8 @@ dial_end(struct dial *dial, enum err err, struct upstream *upstream)
                            .err = err};
     void (*on_end)(const struct dial_end *end) = dial->request.on_end;
 
+    if (err != ERR_OK && err != ERR_CANCELLED)
+        ledger_add(&dial->host->ledger, LEDGER_DIAL_FAILED, 1);
     dial_free(dial);
     on_end(&end);
 }
@@ -92,6 +95,26 @@ dial_reason(const struct dial *dial)
     if (dial->err != ERR_OK)
         return dial->err;
     return dial->lookup_err != ERR_OK ? dial->lookup_err : ERR_DNS_NO_ADDRESS;
+}
+
+/* What the connection took to set up, for its host and for all hosts. */
+static void
+note_setup(const struct dial *dial, uint64_t now_us)
+{
+    struct pool *pool = dial->request.lane->pool;
+    const struct setup setup = {
+        .connect_us = now_us - dial->connect_us,
+        .dns_us = dial->resolved_us - dial->started_us,
+        .was_asked = dial->was_asked,
+        .is_local = dial->answer->is_local,
+        .ttl_us = dial->answer->ttl_us,
+        .until_us = dial->answer->until_us,
+    };
+
+    ledger_note_setup(&dial->host->ledger, &setup);
+    times_add(&pool->connect_times, setup.connect_us);
+    if (setup.was_asked)
+        times_add(&pool->dns_times, setup.dns_us);
 }
 
 static void
@@ -111,6 +134,7 @@ dial_win(struct dial *dial, struct attempt *attempt)
     upstream->used_us = now_us;
     upstream->dns_ms = (unsigned)((dial->resolved_us - dial->started_us) / 1000);
     upstream->connect_ms = (unsigned)((now_us - dial->connect_us) / 1000);
+    note_setup(dial, now_us);
     attempt->fd = -1;
     attempt->row = NULL;
     dial->host = NULL;
@@ -285,7 +309,8 @@ dial_run(struct dial *dial)
     timer_start(&dial->deadline, limit_of(&lane->pool->limits.connect_timeout_ms));
     err = resolver_ask(lane->resolver, slice_of(dial->key.host), on_answer, dial, &answer,
                        &dial->ask);
-    if (err == ERR_AGAIN)
+    dial->was_asked = err == ERR_AGAIN;
+    if (dial->was_asked)
         return;
     dial->is_final = true;
     if (err == ERR_OK)

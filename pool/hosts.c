@@ -20,24 +20,20 @@ struct hosts_shard {
     struct map records;
     struct host_list resting; /* left longest ago first */
     size_t resting_count;
+    struct hosts_forgotten forgotten;
 };
 
 struct hosts {
     const struct pool_limits *limits;
-    void (*on_forgotten)(void *arg, const struct host *host);
-    void *arg;
     struct hosts_shard shards[HOSTS_SHARDS];
 };
 
 struct hosts *
-hosts_new(const struct pool_limits *limits,
-          void (*on_forgotten)(void *arg, const struct host *host), void *arg)
+hosts_new(const struct pool_limits *limits)
 {
     struct hosts *hosts = xcalloc(1, sizeof(*hosts));
 
     hosts->limits = limits;
-    hosts->on_forgotten = on_forgotten;
-    hosts->arg = arg;
     for (size_t i = 0; i < HOSTS_SHARDS; i++) {
         hosts->shards[i].hosts = hosts;
         pthread_mutex_init(&hosts->shards[i].lock, NULL);
@@ -147,14 +143,31 @@ rest(struct hosts_shard *shard, struct host *host)
 }
 
 static void
-forget(struct hosts *hosts, struct host_list *forgotten)
+add_forgotten(struct hosts_forgotten *to, const struct hosts_forgotten *from)
+{
+    to->hosts += from->hosts;
+    ledger_sum(&to->figures, &from->figures);
+}
+
+/* Under the lock: the record's counts go into the sum, the record to whoever frees it. */
+static void
+forget_oldest(struct hosts_shard *shard, struct host_list *forgotten)
+{
+    struct host *host = take_oldest(shard);
+    struct hosts_forgotten last = {.hosts = 1};
+
+    ledger_read_counts(&host->ledger, &last.figures);
+    add_forgotten(&shard->forgotten, &last);
+    TAILQ_INSERT_TAIL(forgotten, host, resting);
+}
+
+static void
+free_all(struct host_list *forgotten)
 {
     struct host *host;
 
     while ((host = TAILQ_FIRST(forgotten)) != NULL) {
         TAILQ_REMOVE(forgotten, host, resting);
-        if (hosts->on_forgotten != NULL)
-            hosts->on_forgotten(hosts->arg, host);
         free(host);
     }
 }
@@ -173,13 +186,10 @@ hosts_leave(struct host *host)
     if (--host->references == 0)
         rest(shard, host);
     /* More than one where the limit was lowered. */
-    while (is_crowded(shard)) {
-        struct host *oldest = take_oldest(shard);
-
-        TAILQ_INSERT_TAIL(&forgotten, oldest, resting);
-    }
+    while (is_crowded(shard))
+        forget_oldest(shard, &forgotten);
     pthread_mutex_unlock(&shard->lock);
-    forget(shard->hosts, &forgotten);
+    free_all(&forgotten);
 }
 
 struct visit {
@@ -196,13 +206,16 @@ visit_record(struct map_node *node, void *arg)
 }
 
 void
-hosts_each(struct hosts *hosts, void (*visit)(const struct host *host, void *arg), void *arg)
+hosts_each(struct hosts *hosts, void (*visit)(const struct host *host, void *arg), void *arg,
+           struct hosts_forgotten *forgotten)
 {
     struct visit each = {visit, arg};
 
     for (size_t i = 0; i < HOSTS_SHARDS; i++) {
         pthread_mutex_lock(&hosts->shards[i].lock);
         map_each(&hosts->shards[i].records, visit_record, &each);
+        if (forgotten != NULL)
+            add_forgotten(forgotten, &hosts->shards[i].forgotten);
         pthread_mutex_unlock(&hosts->shards[i].lock);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "pool/key.h"
+#include "pool/ledger.h"
 #include "pool/limits.h"
 
 /*
@@ -13,6 +14,7 @@
  * freed with the last of them. Whoever dials to a host or holds a connection to it refers to
  * its record; a record that nobody refers to rests, and beyond max_hosts of these the one that
  * was left longest ago is forgotten: so there are never more than that and the caps allow.
+ * What the forgotten ones counted is kept as one sum.
  */
 struct hosts;
 struct hosts_shard;
@@ -24,14 +26,17 @@ struct host {
     unsigned references; /* under the shard's lock, as is the entry */
     TAILQ_ENTRY(host) resting;
     struct pool_key key;
+    struct ledger ledger;
 };
 
-/*
- * on_forgotten is called with each record that goes, by whoever made it go, outside locks;
- * NULL: nobody wants to know. limits are borrowed.
- */
-struct hosts *hosts_new(const struct pool_limits *limits,
-                        void (*on_forgotten)(void *arg, const struct host *host), void *arg);
+/* Those that were forgotten, together. */
+struct hosts_forgotten {
+    uint64_t hosts;
+    struct ledger_figures figures; /* their counts */
+};
+
+/* limits are borrowed. */
+struct hosts *hosts_new(const struct pool_limits *limits);
 
 /* When nobody refers to any record. */
 void hosts_free(struct hosts *hosts);
@@ -42,9 +47,13 @@ struct host *hosts_obtain(struct hosts *hosts, const struct pool_key *key);
 /* Gives a reference back. NULL is fine. Any thread. */
 void hosts_leave(struct host *host);
 
-/* Calls visit with each record under its shard's lock: visit must not block. Any thread. */
+/*
+ * Calls visit with each record under its shard's lock: visit must not block. Adds up in
+ * forgotten (NULL: nobody wants to know) what no record holds any more: with the visits that is
+ * all there ever was, whatever is forgotten meanwhile. Any thread.
+ */
 void hosts_each(struct hosts *hosts, void (*visit)(const struct host *host, void *arg),
-                void *arg);
+                void *arg, struct hosts_forgotten *forgotten);
 
 /* How many records there are. Any thread. */
 size_t hosts_size(struct hosts *hosts);

@@ -22,6 +22,8 @@ struct pool {
     struct shelf *shelf;
     struct tuple_table *table;
     struct hosts *hosts;
+    struct times connect_times; /* of new connections to whatever host */
+    struct times dns_times;
     struct quarantine *quarantine;
     _Atomic unsigned tunnels;
     _Atomic unsigned pinned;

@@ -227,6 +227,7 @@ on_tunnel_end(const struct dial_end *end)
 {
     if (end->upstream != NULL && end->lease != NULL) {
         stat_add(&end->lane->stats[POOL_STAT_TUNNELS], 1);
+        ledger_add(&end->upstream->host->ledger, LEDGER_TUNNELS, 1);
         lease_hold(end->lease, end->upstream);
         return;
     }
@@ -245,6 +246,7 @@ on_slot_dialed(const struct dial_end *end)
 
     if (end->upstream != NULL) {
         stat_add(&end->lane->stats[POOL_STAT_OPENED], 1);
+        ledger_add(&end->upstream->host->ledger, LEDGER_OPENED, 1);
         if (is_waiting) {
             lease_hold(end->lease, end->upstream);
             return;
@@ -299,6 +301,7 @@ shelf_want_of(enum lease_want want)
     case LEASE_YOUNG:
         return SHELF_YOUNG;
     case LEASE_FRESH:
+    case LEASE_RETRY:
         return SHELF_FRESH;
     case LEASE_TUNNEL:
         break;
@@ -318,6 +321,7 @@ lease_checkout(struct lane *lane, const struct lease_request *request)
     lease->rule_arg = request->rule_arg;
     lease->on_lease = request->on_lease;
     lease->arg = request->arg;
+    lease->is_retry = request->want == LEASE_RETRY;
     lease->waiter.want = shelf_want_of(request->want);
     lease->waiter.on_granted = on_granted;
     lease->mail.on_mail = on_mail;
@@ -360,7 +364,9 @@ lease_renew(struct lease *lease)
     lease->upstream = NULL;
     upstream_close(upstream, lease->lane->pool->table);
     stat_add(&lease->lane->stats[POOL_STAT_CLOSED], 1);
+    lease->saving = (struct saving){0}; /* none: it had to be sent twice */
     lease->state = LEASE_WAITING;
+    lease->is_retry = true;
     lease->waiter.want = SHELF_FRESH;
     lease->is_inside = true;
     lease_seek(lease);

@@ -19,7 +19,8 @@ struct lease;
 enum lease_want {
     LEASE_ANY,    /* whatever is parked, else a new one */
     LEASE_YOUNG,  /* a new one, or one used within fresh_for_unsafe_ms (non-idempotent) */
-    LEASE_FRESH,  /* a new one: the retry after a stale one */
+    LEASE_FRESH,  /* a new one: it cannot be sent again */
+    LEASE_RETRY,  /* a new one: it is sent again, since a reused one was dead */
     LEASE_TUNNEL, /* a new one that is used up: outside the per-host cap, under max_tunnels */
 };
 
@@ -118,7 +119,7 @@ enum err lease_resume(struct lease *lease, lease_rule *rule, const void *rule_ar
 /*
  * A HELD lease's connection was dead already when it was reused: closes it and dials a new one
  * in its place, before all who wait at a cap. The lease is then as after lease_checkout(), with
- * LEASE_FRESH. Shut the watch first.
+ * LEASE_RETRY. Shut the watch first.
  */
 void lease_renew(struct lease *lease);
 

@@ -6,6 +6,34 @@
 #include "base/clock.h"
 #include "pool/lease_inside.h"
 
+/* A request has got its connection: what its host counts. */
+static void
+count_request(struct lease *lease)
+{
+    struct ledger *ledger = &lease->upstream->host->ledger;
+
+    if (!lease->is_retry)
+        ledger_add(ledger, LEDGER_REQUESTS, 1);
+    lease->is_retry = false;
+    if (!lease->facts.is_reused)
+        return;
+    stat_add(&lease->lane->stats[POOL_STAT_REUSED], 1);
+    ledger_add(ledger, LEDGER_REUSED, 1);
+    lease->saving = ledger_weigh(ledger);
+}
+
+/* The use is over, and the connection was good for it: what it saved is saved. */
+static void
+count_saving(struct lease *lease)
+{
+    stat_counter *stats = lease->lane->stats;
+
+    ledger_credit(&lease->upstream->host->ledger, &lease->saving);
+    stat_add(&stats[POOL_STAT_SAVED_CONNECT], lease->saving.connect_us);
+    stat_add(&stats[POOL_STAT_SAVED_DNS], lease->saving.dns_us);
+    lease->saving = (struct saving){0};
+}
+
 void
 lease_begin_use(struct lease *lease)
 {
@@ -19,8 +47,8 @@ lease_begin_use(struct lease *lease)
     facts->idle_ms = facts->may_be_stale ? (unsigned)((now_us - upstream->used_us) / 1000) : 0;
     facts->dns_ms = facts->may_be_stale ? 0 : upstream->dns_ms;
     facts->connect_ms = facts->may_be_stale ? 0 : upstream->connect_ms;
-    if (facts->is_reused)
-        stat_add(&lease->lane->stats[POOL_STAT_REUSED], 1);
+    if (!lease->is_tunnel)
+        count_request(lease);
     facts->uses = ++upstream->uses;
     facts->id = upstream->id;
     facts->local = row->local;
@@ -70,6 +98,7 @@ may_serve_again(struct lease *lease, const struct park_terms *terms)
     uint64_t now_us = clock_now_us();
 
     assert(lease->state == LEASE_HELD);
+    count_saving(lease);
     if (terms->idle_timeout_ms != 0)
         upstream->idle_limit_ms = announced_limit(terms->idle_timeout_ms);
     upstream->is_used_up = terms->has_uses_left && terms->uses_left == 0;
@@ -110,6 +139,7 @@ lease_discard(struct lease **owned)
     struct pool *pool = lease->lane->pool;
 
     assert(lease->state == LEASE_HELD);
+    count_saving(lease);
     *owned = NULL;
     lease->upstream = NULL;
     if (lease->is_tunnel || lease->is_pinned) {

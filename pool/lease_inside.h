@@ -14,6 +14,7 @@ struct lease {
     struct pool_key key;
     bool is_tunnel;
     bool is_pinned;    /* holds no slot: counted under max_pinned */
+    bool is_retry;     /* its request was counted when it was sent first */
     bool is_inside;    /* a call of ours is under way: on_lease must wait for its end */
     bool is_cancelled; /* lives only until its letter is read */
     lease_rule *rule;
@@ -27,6 +28,7 @@ struct lease {
     struct upstream *upstream;
     struct event queue_timer;
     struct lease_facts facts;
+    struct saving saving; /* by its present use; nothing if that is the connection's first */
 };
 
 /* Begins a use of the connection that it has got: what is to be known of it, and the counts. */

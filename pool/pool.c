@@ -35,7 +35,7 @@ pool_new(const struct pool_settings *settings)
     limits_set(&pool->limits, settings);
     pool->shelf = shelf_new(&pool->limits, on_evicted, pool);
     pool->table = tuple_table_new();
-    pool->hosts = hosts_new(&pool->limits, NULL, NULL);
+    pool->hosts = hosts_new(&pool->limits);
     pool->quarantine = quarantine_new();
     return pool;
 }
@@ -127,6 +127,18 @@ pool_each_connection(struct pool *pool, size_t most_rows,
                      void (*visit)(const struct tuple_view *view, void *arg), void *arg)
 {
     tuple_each(pool->table, most_rows, visit, arg);
+}
+
+size_t
+pool_hosts(struct pool *pool, enum host_order order, struct host_row *rows, size_t capacity,
+           struct host_sums *sums)
+{
+    struct ledger_figures *total = &sums->total;
+    size_t count = host_rows_first(pool->hosts, order, rows, capacity, sums);
+
+    total->connect_us = times_median(&pool->connect_times, &total->connect_samples);
+    total->dns_us = times_median(&pool->dns_times, &total->dns_samples);
+    return count;
 }
 
 void

@@ -9,6 +9,7 @@
 #include "base/mailbox.h"
 #include "base/stats.h"
 #include "dns/resolver.h"
+#include "pool/host_rows.h"
 
 /* All upstream connections of the process: the shelf, the tuple table, the caps. */
 struct pool;
@@ -81,6 +82,13 @@ struct pool_gauges {
     uint64_t quarantined; /* hosts */
 };
 void pool_gauges(struct pool *pool, struct pool_gauges *gauges);
+
+/*
+ * The hosts that come first in this order, at most capacity of them: copies. Returns how many;
+ * *sums has all of them together, also those that were forgotten. Any thread.
+ */
+size_t pool_hosts(struct pool *pool, enum host_order order, struct host_row *rows,
+                  size_t capacity, struct host_sums *sums);
 
 /*
  * What was counted without a lane: connections that the janitor closed or that were evicted.

@@ -29,11 +29,14 @@ static const struct page {
     const char *path;
     const char *type;
     void (*write)(const struct overview *overview, struct evbuffer *to);
+    /* In place of write where a query matters; false: it was not understood. */
+    bool (*ask)(const struct overview *overview, const char *query, struct evbuffer *to);
 } pages[] = {
-    {"/", "text/html; charset=utf-8", status_page_write},
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write},
-    {"/connections", "application/json", connections_write},
-    {"/dns", "application/json", names_write},
+    {"/", "text/html; charset=utf-8", status_page_write, NULL},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write, NULL},
+    {"/connections", "application/json", connections_write, NULL},
+    {"/hosts", "application/json", NULL, hosts_write},
+    {"/dns", "application/json", names_write, NULL},
 };
 
 static void
@@ -83,10 +86,18 @@ answer_objection(struct evhttp_request *request, const struct objection *objecti
 static void
 answer_page(const struct admin *admin, struct evhttp_request *request, const struct page *page)
 {
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     struct evbuffer *body = evbuffer_new();
+    bool is_understood = true;
 
-    page->write(admin->overview, body);
-    answer(request, HTTP_OK, page->type, body);
+    if (page->ask != NULL)
+        is_understood = page->ask(admin->overview, query, body);
+    else
+        page->write(admin->overview, body);
+    if (is_understood)
+        answer(request, HTTP_OK, page->type, body);
+    else
+        answer(request, HTTP_BADREQUEST, "text/plain; charset=utf-8", body);
     evbuffer_free(body);
 }
 
@@ -140,9 +151,9 @@ answer_path(const struct admin *admin, struct evhttp_request *request, const cha
     if (strcmp(path, "/healthz") == 0)
         answer_health(admin, request);
     else
-        answer_text(
-            request, HTTP_NOTFOUND,
-            "There is no such page; try /, /healthz, /metrics, /connections or /dns.\n");
+        answer_text(request, HTTP_NOTFOUND,
+                    "There is no such page; try /, /healthz, /metrics, /connections, /hosts or "
+                    "/dns.\n");
 }
 
 static void

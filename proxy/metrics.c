@@ -69,11 +69,22 @@ write_one(struct evbuffer *to, const struct metric *metric, uint64_t value)
 }
 
 static void
+write_seconds(struct evbuffer *to, const struct metric *metric, uint64_t us)
+{
+    write_head(to, metric);
+    evbuffer_add_printf(to, "carpool_%s %" PRIu64 ".%06" PRIu64 "\n", metric->name,
+                        us / 1000000, us % 1000000);
+}
+
+static void
 write_all(struct evbuffer *to, const struct metric *metrics, size_t count,
           const uint64_t *values)
 {
     for (size_t i = 0; i < count; i++)
-        write_one(to, &metrics[i], values[i]);
+        if (slice_ends_nocase(slice_of(metrics[i].name), SLICE("_seconds_total")))
+            write_seconds(to, &metrics[i], values[i]);
+        else
+            write_one(to, &metrics[i], values[i]);
 }
 
 /* By worker: how the kernel spreads clients over the listeners is not ours to choose. */

@@ -49,6 +49,12 @@ void status_page_write(const struct overview *overview, struct evbuffer *to);
 /* Every upstream connection as a JSON array, appended. */
 void connections_write(const struct overview *overview, struct evbuffer *to);
 
+/*
+ * What was counted and measured of each host as a JSON object, appended; sort=ORDER and limit=N
+ * of the query (may be NULL) choose. False, and what was expected, if it cannot be understood.
+ */
+bool hosts_write(const struct overview *overview, const char *query, struct evbuffer *to);
+
 /* The names that DNS was asked for, as a JSON object, appended. */
 void names_write(const struct overview *overview, struct evbuffer *to);
 

@@ -43,7 +43,7 @@ wanted(const struct exchange *exchange)
     if (exchange_wants_tunnel(exchange))
         return LEASE_TUNNEL;
     if (exchange->is_retry)
-        return LEASE_FRESH;
+        return LEASE_RETRY;
     if (exchange->is_replayable)
         return LEASE_ANY;
     return method_is_idempotent(exchange->head.method) ? LEASE_FRESH : LEASE_YOUNG;

@@ -20,7 +20,7 @@ metrics_are_well_formed() {
   curl -s --noproxy '*' "$admin/metrics" | awk '
     /^# HELP carpool_[a-z_]+ ./ { help[$3] = 1; next }
     /^# TYPE carpool_[a-z_]+ (counter|gauge)$/ { type[$3] = $4; next }
-    /^carpool_[a-z_]+(\{[a-z]+="[^"]*"\})? [0-9]+$/ {
+    /^carpool_[a-z_]+(\{[a-z]+="[^"]*"\})? [0-9]+(\.[0-9]+)?$/ {
       split($1, at, "{")
       if (!(at[1] in help) || !(at[1] in type)) { print "no help or type: " $0; bad = 1 }
       if (seen[$1]++) { print "twice: " $0; bad = 1 }

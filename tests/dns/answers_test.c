@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/dns/desk.h"
 
 static void
@@ -38,6 +39,22 @@ answer_is_remembered_for_its_shortest_ttl(void **state)
     assert_int_equal(server_questions(&desk->server, "o.test "), 4);
     assert_int_equal(stat_read(&desk->stats[DNS_STAT_HITS]), 1);
     assert_int_equal(stat_read(&desk->stats[DNS_STAT_QUERIES]), 4);
+}
+
+static void
+answer_says_how_long_it_may_be_kept(void **state)
+{
+    struct desk *desk = *state;
+    struct heard heard;
+    uint64_t asked_us = clock_now_us();
+
+    assert_int_equal(resolve(desk, "o.test", &heard), ERR_OK);
+    assert_int_equal(heard.answer->ttl_us, 5000000);
+    assert_in_range(heard.answer->until_us, asked_us + 5000000, clock_now_us() + 5000000);
+    forget(&heard);
+    assert_int_equal(ask(desk, "127.0.0.1", &heard), ERR_OK);
+    assert_int_equal(heard.answer->ttl_us, 0);
+    forget(&heard);
 }
 
 static void
@@ -355,6 +372,7 @@ main(void)
         CLAIM(both_families_come_with_ipv6_first),
         CLAIM(case_and_a_trailing_dot_do_not_matter),
         CLAIM(answer_is_remembered_for_its_shortest_ttl),
+        CLAIM(answer_says_how_long_it_may_be_kept),
         CLAIM(alias_counts_with_its_own_ttl),
         CLAIM(ttl_keeps_to_the_settings),
         CLAIM(missing_name_is_missing_for_as_long_as_its_zone_says),

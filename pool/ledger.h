@@ -1,0 +1,97 @@
+#ifndef CARPOOL_POOL_LEDGER_H
+#define CARPOOL_POOL_LEDGER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What requests to one host came to: how many there were, how many connections were opened for
+ * them, how long those took to set up, and what was saved where none had to be. Written and
+ * read by any thread without a lock: relaxed atomics, but for the measured times.
+ * docs/measuring.md has the formula of each figure. Times are in microseconds: over loopback a
+ * connection takes some fifty of them.
+ */
+enum ledger_count {
+#define COUNT(symbol, word) LEDGER_##symbol,
+#include "pool/ledger.def"
+#undef COUNT
+    LEDGER_COUNT
+};
+
+/* The last so many measured times of one kind: their median is exact. */
+#define TIMES_KEPT 31u
+
+struct times {
+    _Atomic uint32_t kept[TIMES_KEPT]; /* 0: none yet */
+    _Atomic unsigned begun;
+    _Atomic unsigned written;
+    _Atomic uint32_t median;
+};
+
+/* How long a new connection took to set up. */
+struct setup {
+    uint64_t connect_us; /* from the first address tried to the connection */
+    uint64_t dns_us;     /* of no meaning if not was_asked */
+    bool was_asked;      /* name servers were: the name was neither known nor local */
+    uint64_t ttl_us;     /* for how long the name's answer may be kept; 0: not at all */
+    uint64_t until_us;   /* and so, by clock_now_us(), until when */
+    bool is_local;       /* no name server ever has a say */
+};
+
+struct ledger {
+    _Atomic uint64_t counts[LEDGER_COUNT];
+    struct times connect;
+    struct times dns;
+    _Atomic uint64_t name_ttl_us;
+    _Atomic uint64_t name_until_us; /* until when a new connection would find the name known */
+};
+
+/* What a new connection would have cost in place of a reused one: modelled, from the medians.
+ */
+struct saving {
+    uint64_t connect_us;
+    uint64_t dns_us;
+    bool is_lookup; /* the name would not have been known any more */
+};
+
+/* A time of 0 counts as 1 us. */
+void times_add(struct times *times, uint64_t us);
+
+void ledger_add(struct ledger *ledger, enum ledger_count count, uint64_t amount);
+
+/* A connection was set up now; its dial is over. */
+void ledger_note_setup(struct ledger *ledger, const struct setup *setup);
+
+/*
+ * A request goes over a connection that others used before. What that spares it, had a new
+ * connection been set up now; from then on the name counts as looked up now, if it was not
+ * known.
+ */
+struct saving ledger_weigh(struct ledger *ledger);
+
+/* It was spared indeed. */
+void ledger_credit(struct ledger *ledger, const struct saving *saving);
+
+/* A copy for those who look on. */
+struct ledger_figures {
+    uint64_t counts[LEDGER_COUNT];
+    uint32_t connect_us; /* the medians; 0: nothing was measured */
+    uint32_t dns_us;
+    unsigned connect_samples; /* of how many times */
+    unsigned dns_samples;
+};
+
+void ledger_read_counts(const struct ledger *ledger, struct ledger_figures *figures);
+void ledger_read_times(const struct ledger *ledger, struct ledger_figures *figures);
+
+/* The median of what is kept, and of how many times that is. 0: of none. */
+uint32_t times_median(const struct times *times, unsigned *samples);
+
+/* Sums the counts up; medians are no sums and stay as they are. */
+void ledger_sum(struct ledger_figures *to, const struct ledger_figures *from);
+
+/* The word for a count, as in /hosts. */
+const char *ledger_word(enum ledger_count count);
+
+#endif

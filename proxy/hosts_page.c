@@ -1,0 +1,211 @@
+/*
+ * The admin's list of hosts: what was counted and measured of each, and what reuse saved. Main
+ * thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <jansson.h>
+
+#include "base/mem.h"
+#include "proxy/overview.h"
+
+#define ROWS_BY_DEFAULT 100
+/* Beyond this a list is of no use to anybody. */
+#define ROWS_AT_MOST 10000
+
+static const char usage[] = "Say sort=saved, requests, opened or tunnels; limit=0 to 10000.\n";
+
+/* What is no count; docs/measuring.md has the formula of each figure. */
+static const char model[] =
+    "saved_* is modelled: each reused request counts the median of what its host's last new "
+    "connections took, and of lookups only where the name's answer had run out";
+
+struct choice {
+    enum host_order order;
+    size_t limit;
+};
+
+static const char *const orders[] = {
+    [HOSTS_BY_SAVED] = "saved",
+    [HOSTS_BY_REQUESTS] = "requests",
+    [HOSTS_BY_OPENED] = "opened",
+    [HOSTS_BY_TUNNELS] = "tunnels",
+};
+
+static bool
+read_order(const char *text, enum host_order *order)
+{
+    for (unsigned i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
+        if (strcmp(text, orders[i]) == 0) {
+            *order = i;
+            return true;
+        }
+    return false;
+}
+
+static bool
+read_pair(const struct evkeyval *pair, struct choice *choice)
+{
+    uint64_t limit;
+
+    if (strcmp(pair->key, "sort") == 0)
+        return read_order(pair->value, &choice->order);
+    if (strcmp(pair->key, "limit") != 0 ||
+        slice_to_number(slice_of(pair->value), ROWS_AT_MOST, &limit) != ERR_OK)
+        return false;
+    choice->limit = (size_t)limit;
+    return true;
+}
+
+static bool
+read_query(const char *text, struct choice *choice)
+{
+    struct evkeyvalq query = TAILQ_HEAD_INITIALIZER(query);
+    struct evkeyval *pair;
+    bool is_good = true;
+
+    if (text == NULL)
+        return true;
+    if (evhttp_parse_query_str(text, &query) != 0)
+        return false;
+    TAILQ_FOREACH (pair, &query, next)
+        is_good = is_good && read_pair(pair, choice);
+    evhttp_clear_headers(&query);
+    return is_good;
+}
+
+static json_t *
+number(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+/* Of nothing there is no share, and no median. */
+static json_t *
+ratio_of(const struct ledger_figures *figures)
+{
+    uint64_t reused = figures->counts[LEDGER_REUSED];
+    uint64_t all = reused + figures->counts[LEDGER_OPENED];
+
+    return all > 0 ? json_real((double)reused / (double)all) : json_null();
+}
+
+static json_t *
+median_of(uint32_t median_us, unsigned samples)
+{
+    return samples > 0 ? number(median_us) : json_null();
+}
+
+static void
+add_counts(json_t *to, const struct ledger_figures *figures)
+{
+    for (unsigned i = 0; i < LEDGER_COUNT; i++)
+        json_object_set_new(to, ledger_word(i), number(figures->counts[i]));
+    json_object_set_new(
+        to, "saved_us",
+        number(figures->counts[LEDGER_SAVED_CONNECT] + figures->counts[LEDGER_SAVED_DNS]));
+    json_object_set_new(to, "reuse_ratio", ratio_of(figures));
+}
+
+static void
+add_times(json_t *to, const struct ledger_figures *figures)
+{
+    json_object_set_new(to, "connect_median_us",
+                        median_of(figures->connect_us, figures->connect_samples));
+    json_object_set_new(to, "connect_samples", number(figures->connect_samples));
+    json_object_set_new(to, "dns_median_us", median_of(figures->dns_us, figures->dns_samples));
+    json_object_set_new(to, "dns_samples", number(figures->dns_samples));
+}
+
+static json_t *
+host_of(const struct host_row *row)
+{
+    json_t *host = json_object();
+    json_t *name = json_string(row->host);
+
+    /* NULL when it is not UTF-8, which the name of a host can hardly be */
+    json_object_set_new(host, "host", name != NULL ? name : json_string("?"));
+    json_object_set_new(host, "port", number(row->port));
+    add_counts(host, &row->figures);
+    add_times(host, &row->figures);
+    return host;
+}
+
+/* All that the rows do not show. */
+static json_t *
+rest_of(const struct host_sums *sums, const struct host_row *rows, size_t count)
+{
+    struct ledger_figures left = sums->total;
+    json_t *rest = json_object();
+
+    for (size_t i = 0; i < count; i++)
+        for (unsigned k = 0; k < LEDGER_COUNT; k++)
+            left.counts[k] -= rows[i].figures.counts[k];
+    json_object_set_new(rest, "hosts", number(sums->remembered - count));
+    json_object_set_new(rest, "forgotten", number(sums->forgotten));
+    add_counts(rest, &left);
+    return rest;
+}
+
+static json_t *
+total_of(const struct host_sums *sums)
+{
+    json_t *total = json_object();
+
+    json_object_set_new(total, "hosts", number(sums->remembered));
+    json_object_set_new(total, "forgotten", number(sums->forgotten));
+    add_counts(total, &sums->total);
+    add_times(total, &sums->total);
+    return total;
+}
+
+static json_t *
+page_of(struct pool *pool, const struct choice *choice)
+{
+    struct host_row *rows = xcalloc(choice->limit + 1, sizeof(*rows));
+    struct host_sums sums;
+    size_t count = pool_hosts(pool, choice->order, rows, choice->limit, &sums);
+    json_t *list = json_array();
+    json_t *page;
+
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, host_of(&rows[i]));
+    page = json_pack("{s:s, s:o, s:o, s:o, s:s}", "sort", orders[choice->order], "hosts", list,
+                     "rest", rest_of(&sums, rows, count), "total", total_of(&sums), "model",
+                     model);
+    free(rows);
+    return page;
+}
+
+static void
+on_text_sent(const void *bytes, size_t size, void *text)
+{
+    (void)bytes;
+    (void)size;
+    free(text);
+}
+
+bool
+hosts_write(const struct overview *overview, const char *query, struct evbuffer *to)
+{
+    struct choice choice = {.order = HOSTS_BY_SAVED, .limit = ROWS_BY_DEFAULT};
+    json_t *page;
+    char *text;
+
+    if (!read_query(query, &choice)) {
+        evbuffer_add(to, usage, sizeof(usage) - 1);
+        return false;
+    }
+    page = page_of(overview->pool, &choice);
+    text = json_dumps(page, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_decref(page);
+    if (text == NULL)
+        abort(); /* only for want of memory */
+    evbuffer_add_reference(to, text, strlen(text), on_text_sent, text);
+    evbuffer_add(to, "\n", 1);
+    return true;
+}
