@@ -184,6 +184,7 @@ dial_try(struct dial *dial, const struct address *address)
     attempt->address = *address;
     attempt->dial = dial;
     attempt->on_end = on_attempt_end;
+    attempt->is_tunnel = dial->request.slot == NULL;
     TAILQ_INSERT_TAIL(&dial->attempts, attempt, entry);
     dial->attempt_count++;
     if (dial->connect_us == 0)

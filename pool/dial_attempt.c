@@ -58,14 +58,34 @@ no_local_end(const struct address *address)
     return err;
 }
 
+/*
+ * How a path that died without a word is noticed: by probes while nothing is under way, by
+ * TCP_USER_TIMEOUT while something is. The latter counts a closed window, too (tcp(7)), so that
+ * a far side which lives but reads nothing for so long is cut off. A tunnel's may do that as
+ * long as timeout.tunnel_idle lets it.
+ */
+static void
+set_up(const struct attempt *attempt, int fd, const struct pool_limits *limits)
+{
+    const struct keepalive keepalive = {
+        .idle_ms = limit_of(&limits->keepalive_idle_ms),
+        .interval_ms = limit_of(&limits->keepalive_interval_ms),
+        .probes = limit_of(&limits->keepalive_probes),
+    };
+    unsigned user_timeout_ms = limit_of(&limits->user_timeout_ms);
+    int one = 1;
+
+    /* None of these is worth failing for. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    keepalive_set(fd, &keepalive);
+    if (!attempt->is_tunnel && user_timeout_ms > 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms,
+                         sizeof(user_timeout_ms));
+}
+
 static enum err
 connect_socket(int fd, const struct address *address)
 {
-    int one = 1;
-
-    /* Neither is worth failing for. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
     if (connect(fd, &address->any, address_size(address)) == 0 || errno == EINPROGRESS ||
         errno == EINTR)
         return ERR_OK;
@@ -93,6 +113,7 @@ attempt_start(struct attempt *attempt, struct lane *lane, const struct pool_key 
         fd = open_socket(&attempt->address);
     if (fd == -1)
         return err_from_errno(errno);
+    set_up(attempt, fd, &lane->pool->limits);
     err = connect_socket(fd, &attempt->address);
     if (err == ERR_OK)
         err = address_of_local(fd, &local);

@@ -1,6 +1,7 @@
 #ifndef CARPOOL_POOL_DIAL_ATTEMPT_H
 #define CARPOOL_POOL_DIAL_ATTEMPT_H
 
+#include <stdbool.h>
 #include <sys/queue.h>
 
 #include "base/address.h"
@@ -15,6 +16,7 @@ struct attempt {
     struct watch watch;
     struct tuple_row *row;
     int fd; /* -1: over */
+    bool is_tunnel;
     void *dial;
     void (*on_end)(struct attempt *attempt, enum err err);
     TAILQ_ENTRY(attempt) entry;

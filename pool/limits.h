@@ -24,6 +24,10 @@ struct pool_limits {
     _Atomic unsigned quarantine_ms;
     _Atomic unsigned connect_timeout_ms;
     _Atomic unsigned queue_timeout_ms;
+    _Atomic unsigned keepalive_idle_ms;
+    _Atomic unsigned keepalive_interval_ms;
+    _Atomic unsigned keepalive_probes;
+    _Atomic unsigned user_timeout_ms;
 };
 
 void limits_set(struct pool_limits *limits, const struct pool_settings *settings);

@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "base/keepalive.h"
 #include "base/mailbox.h"
 #include "base/stats.h"
 #include "dns/resolver.h"
@@ -39,6 +40,8 @@ struct pool_settings {
     unsigned quarantine_ms; /* no reuse of a host that sent bytes nobody asked for; 0: off */
     unsigned connect_timeout_ms; /* DNS, TCP, all addresses together */
     unsigned queue_timeout_ms;   /* wait for a connection at a cap */
+    struct keepalive keepalive;
+    unsigned user_timeout_ms; /* TCP_USER_TIMEOUT of all but tunnels; 0: the kernel's */
 };
 
 struct pool *pool_new(const struct pool_settings *settings);

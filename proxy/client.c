@@ -14,6 +14,7 @@
 #include <event2/buffer.h>
 
 #include "base/clock.h"
+#include "base/keepalive.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/stream.h"
@@ -281,11 +282,23 @@ may_stay(struct client *client, int fd, const struct sockaddr *from)
     return false;
 }
 
+/* A socket that refuses any of these only costs latency, or is found dead later. */
+static void
+set_up(int fd, const struct config *config)
+{
+    const struct keepalive keepalive = {config->tcp_keepalive, config->tcp_keepalive_interval,
+                                        config->tcp_keepalive_probes};
+    int on = 1;
+
+    /* Heads and small bodies leave at once. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    keepalive_set(fd, &keepalive);
+}
+
 void
 client_open(struct worker *worker, int fd, const struct sockaddr *from)
 {
     struct client *client = xcalloc(1, sizeof(*client));
-    int on = 1;
 
     client->worker = worker;
     if (!may_stay(client, fd, from)) {
@@ -293,8 +306,7 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
         free(client);
         return;
     }
-    /* Heads and small bodies leave at once; a refusal only costs latency. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    set_up(fd, worker->epoch->config);
     client->bev = bufferevent_socket_new(worker->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (client->bev == NULL)
         abort(); /* only for want of memory */

@@ -26,6 +26,9 @@ program_pool_settings(const struct config *config)
         .quarantine_ms = config->pool_quarantine,
         .connect_timeout_ms = config->timeout_connect,
         .queue_timeout_ms = config->timeout_queue,
+        .keepalive = {config->tcp_keepalive, config->tcp_keepalive_interval,
+                      config->tcp_keepalive_probes},
+        .user_timeout_ms = config->tcp_user_timeout,
     };
 }
 

@@ -42,24 +42,84 @@ connection_is_opened_and_described(void **state)
     close(origin);
 }
 
+/* What the kernel says of a guest's socket. */
+static int
+option_of(const struct guest *guest, int level, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+
+    assert_int_equal(getsockopt(lease_stream(guest->lease)->fd, level, option, &value, &size),
+                     0);
+    return value;
+}
+
 static void
-socket_is_quick_watched_and_kept_from_children(void **state)
+socket_is_quick_and_kept_from_children(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
-    int value;
-    socklen_t size = sizeof(value);
     int fd;
 
     guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
     fd = lease_stream(guest.lease)->fd;
-    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size), 0);
-    assert_int_equal(value, 1);
-    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &size), 0);
-    assert_int_equal(value, 1);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_NODELAY), 1);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
+silent_path_is_probed_and_given_up_as_the_settings_say(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    bench->settings.keepalive = (struct keepalive){2500, 4000, 5};
+    bench->settings.user_timeout_ms = 12345;
+    pool_configure(bench->pool, &bench->settings);
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    assert_int_equal(option_of(&guest, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_KEEPIDLE), 3);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_KEEPINTVL), 4);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_KEEPCNT), 5);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_USER_TIMEOUT), 12345);
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
+tunnel_is_probed_but_its_far_side_may_stop_reading(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    bench->settings.keepalive = (struct keepalive){2000, 4000, 5};
+    bench->settings.user_timeout_ms = 12345;
+    pool_configure(bench->pool, &bench->settings);
+    guest_ask(bench, &guest, "127.0.0.1", origin_port(origin), LEASE_TUNNEL);
+    guest_wait(&guest);
+    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_KEEPIDLE), 2);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
+probes_and_user_timeout_can_be_off(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    assert_int_equal(option_of(&guest, SOL_SOCKET, SO_KEEPALIVE), 0);
+    assert_int_equal(option_of(&guest, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
     lease_discard(&guest.lease);
     close(origin);
 }
@@ -490,7 +550,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(connection_is_opened_and_described),
-        TEST(socket_is_quick_watched_and_kept_from_children),
+        TEST(socket_is_quick_and_kept_from_children),
+        TEST(silent_path_is_probed_and_given_up_as_the_settings_say),
+        TEST(tunnel_is_probed_but_its_far_side_may_stop_reading),
+        TEST(probes_and_user_timeout_can_be_off),
         TEST(own_connection_is_recognised_by_its_other_end),
         TEST(refusal_is_told_and_frees_the_slot),
         TEST(silence_is_a_timeout),

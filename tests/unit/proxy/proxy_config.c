@@ -166,7 +166,7 @@ an_unknown_section_is_refused_with_the_known_ones(void **state)
 {
     assert_refused(*state, "\npol { idle_timeout = 5s }\n",
                    "c:2: unknown section pol; expected one of proxy, admin, log, timeout, "
-                   "http, pool, dns, access, auth, limit, drain");
+                   "http, pool, tcp, dns, access, auth, limit, drain");
 }
 
 static void
@@ -174,7 +174,7 @@ a_key_outside_of_sections_is_refused(void **state)
 {
     assert_refused(*state, "idle_timeout = 5s\n",
                    "c:1: unknown section idle_timeout; expected one of proxy, admin, log, "
-                   "timeout, http, pool, dns, access, auth, limit, drain");
+                   "timeout, http, pool, tcp, dns, access, auth, limit, drain");
 }
 
 static void
