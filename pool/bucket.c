@@ -222,12 +222,19 @@ starving_insert(struct bucket *bucket)
         TAILQ_INSERT_HEAD(&shard->starving, bucket, in_starving);
 }
 
+bool
+bucket_may_dial(const struct bucket *bucket, const struct pool_limits *limits)
+{
+    return bucket->dialing < limit_of(&limits->max_dials_per_host) &&
+           (bucket->open < limit_of(&limits->max_per_host) || bucket->parked_count > 0);
+}
+
 int
-bucket_note_starving(struct bucket *bucket, unsigned max_per_host)
+bucket_note_starving(struct bucket *bucket, const struct pool_limits *limits)
 {
     struct shard *shard = bucket->shard;
     struct shelf_waiter *oldest = TAILQ_FIRST(&bucket->queued);
-    bool is_starving = oldest != NULL && bucket->open < max_per_host;
+    bool is_starving = oldest != NULL && bucket_may_dial(bucket, limits);
     bool was_starving = bucket->is_starving;
 
     if (!is_starving && !was_starving)
@@ -259,7 +266,7 @@ waiters_are_sound(const struct waiter_list *list, enum waiter_state state)
 }
 
 bool
-bucket_is_sound(const struct bucket *bucket)
+bucket_is_sound(const struct bucket *bucket, const struct pool_limits *limits)
 {
     const struct upstream *upstream;
     uint64_t used_us = UINT64_MAX;
@@ -271,10 +278,10 @@ bucket_is_sound(const struct bucket *bucket)
         used_us = upstream->used_us;
         parked++;
     }
-    if (parked != bucket->parked_count || parked > bucket->open)
+    if (parked != bucket->parked_count || parked + bucket->dialing > bucket->open)
         return false;
-    /* Whoever queues is given what comes back or its slot: both never lie side by side. */
-    if (parked > 0 && !TAILQ_EMPTY(&bucket->queued))
+    if (bucket->is_starving !=
+        (!TAILQ_EMPTY(&bucket->queued) && bucket_may_dial(bucket, limits)))
         return false;
     return waiters_are_sound(&bucket->queued, WAITER_QUEUED) &&
            waiters_are_sound(&bucket->joined, WAITER_JOINED);

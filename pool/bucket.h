@@ -9,6 +9,7 @@
 
 #include "base/map.h"
 #include "pool/key.h"
+#include "pool/limits.h"
 #include "pool/shelf.h"
 #include "pool/upstream.h"
 
@@ -20,7 +21,7 @@
  *           │                   ├─► queued    oldest first: want a stream or a slot
  *           │                   └─► joined    oldest first: dial, and take a stream meanwhile
  *           ├─► parked    least recently used first, over all its buckets
- *           └─► starving  buckets under their own cap whose queue waits for the total, oldest
+ *           └─► starving  buckets under their own caps whose queue waits for the total, oldest
  */
 TAILQ_HEAD(waiter_list, shelf_waiter);
 TAILQ_HEAD(bucket_list, bucket);
@@ -28,7 +29,8 @@ TAILQ_HEAD(bucket_list, bucket);
 struct bucket {
     struct map_node node;
     struct shard *shard;
-    unsigned open; /* slots: parked + leased + dialing */
+    unsigned open;    /* slots: parked + leased + dialing */
+    unsigned dialing; /* of these, without a stream yet: a dial is under way or about to be */
     unsigned parked_count;
     struct upstream_list parked;
     struct waiter_list queued;
@@ -81,13 +83,16 @@ struct shelf_waiter *bucket_taker(struct bucket *bucket, const struct upstream *
 void bucket_wait(struct bucket *bucket, struct shelf_waiter *waiter, enum waiter_state state);
 void bucket_unwait(struct shelf_waiter *waiter);
 
+/* Do the bucket's own caps allow one more dial? What is parked there can make room for it. */
+bool bucket_may_dial(const struct bucket *bucket, const struct pool_limits *limits);
+
 /*
  * Notes whether the bucket's queue now waits for the total only. Returns by how much the
  * number of starving buckets changed: -1, 0 or 1.
  */
-int bucket_note_starving(struct bucket *bucket, unsigned max_per_host);
+int bucket_note_starving(struct bucket *bucket, const struct pool_limits *limits);
 
-/* Do the bucket's counts equal its lists? */
-bool bucket_is_sound(const struct bucket *bucket);
+/* Do the bucket's counts equal its lists, and is it known whether its queue starves? */
+bool bucket_is_sound(const struct bucket *bucket, const struct pool_limits *limits);
 
 #endif

@@ -40,7 +40,7 @@ lease_settle(struct lease *lease, enum lease_state state)
     if (dial != NULL)
         dial_detach(dial);
     if (slot != NULL)
-        shelf_release(lease->lane->pool->shelf, slot);
+        shelf_undial(lease->lane->pool->shelf, slot);
 }
 
 static void
@@ -196,7 +196,7 @@ lease_return(struct lease *lease)
     if (lease->waiter.gift.stream != NULL)
         shelf_give(shelf, lease->waiter.gift.stream);
     else
-        shelf_release(shelf, lease->waiter.gift.slot);
+        shelf_undial(shelf, lease->waiter.gift.slot);
     lease_free(lease);
 }
 
@@ -242,24 +242,24 @@ static void
 on_slot_dialed(const struct dial_end *end)
 {
     struct shelf *shelf = end->lane->pool->shelf;
-    bool is_waiting = end->lease != NULL && shelf_leave(shelf, &end->lease->waiter);
+    struct shelf_waiter *waiter = end->lease != NULL ? &end->lease->waiter : NULL;
 
     if (end->upstream != NULL) {
         stat_add(&end->lane->stats[POOL_STAT_OPENED], 1);
         ledger_add(&end->upstream->host->ledger, LEDGER_OPENED, 1);
-        if (is_waiting) {
-            lease_hold(end->lease, end->upstream);
-            return;
-        }
+        /* As others are to see it, should nobody wait for it any more. */
         tuple_set_state(end->upstream->row, TUPLE_PARKED);
         atomic_store_explicit(&end->upstream->row->parked_us, end->upstream->used_us,
                               memory_order_relaxed);
-        shelf_give(shelf, end->upstream);
+        if (shelf_dialed(shelf, waiter, end->upstream)) {
+            assert(end->lease != NULL);
+            lease_hold(end->lease, end->upstream);
+        }
         return;
     }
-    if (is_waiting)
+    if (waiter != NULL && shelf_leave(shelf, waiter))
         lease_fail(end->lease, end->err);
-    shelf_release(shelf, end->slot);
+    shelf_undial(shelf, end->slot);
 }
 
 static void
@@ -357,10 +357,9 @@ void
 lease_renew(struct lease *lease)
 {
     struct upstream *upstream = lease->upstream;
+    struct bucket *slot = upstream->bucket;
 
     assert(lease->state == LEASE_HELD && !lease->is_tunnel && !lease->is_pinned);
-    /* The slot stays: whoever waits for one must not come before a request that had one. */
-    lease->slot = upstream->bucket;
     lease->upstream = NULL;
     upstream_close(upstream, lease->lane->pool->table);
     stat_add(&lease->lane->stats[POOL_STAT_CLOSED], 1);
@@ -369,7 +368,12 @@ lease_renew(struct lease *lease)
     lease->is_retry = true;
     lease->waiter.want = SHELF_FRESH;
     lease->is_inside = true;
-    lease_seek(lease);
+    if (shelf_redial(lease->lane->pool->shelf, slot, &lease->waiter)) {
+        lease->slot = slot;
+        lease_dial(lease);
+    } else {
+        lease_queue(lease);
+    }
     lease->is_inside = false;
 }
 

@@ -118,8 +118,8 @@ enum err lease_resume(struct lease *lease, lease_rule *rule, const void *rule_ar
 
 /*
  * A HELD lease's connection was dead already when it was reused: closes it and dials a new one
- * in its place, before all who wait at a cap. The lease is then as after lease_checkout(), with
- * LEASE_RETRY. Shut the watch first.
+ * in its place; where so many dial to this host already, it queues before all who wait there.
+ * The lease is then as after lease_checkout(), with LEASE_RETRY. Shut the watch first.
  */
 void lease_renew(struct lease *lease);
 

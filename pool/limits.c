@@ -17,6 +17,7 @@ limits_set(struct pool_limits *limits, const struct pool_settings *settings)
     limit_set(&limits->max_uses, settings->max_uses);
     limit_set(&limits->max_per_host, settings->max_per_host);
     limit_set(&limits->max_parked_per_host, settings->max_parked_per_host);
+    limit_set(&limits->max_dials_per_host, settings->max_dials_per_host);
     limit_set(&limits->max_total, settings->max_total);
     limit_set(&limits->max_tunnels, settings->max_tunnels);
     limit_set(&limits->max_pinned, settings->max_pinned);

@@ -31,6 +31,7 @@ struct pool_settings {
     unsigned max_uses;            /* exchanges on one connection; 0: no limit */
     unsigned max_per_host;        /* parked + leased + dialing, for one key */
     unsigned max_parked_per_host; /* of these, parked */
+    unsigned max_dials_per_host;  /* of these, being dialed */
     unsigned max_total;           /* over all keys, without tunnels and pinned ones */
     unsigned max_tunnels;
     unsigned max_pinned;          /* connections that belong to one client each */

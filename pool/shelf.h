@@ -16,8 +16,9 @@
  * plain mutex each; see docs/pool.md. Any thread, unless said otherwise.
  *
  * A *slot* is the right to have one connection open under a key. It is reserved in the key's
- * bucket and in the total, and held by a dial or by an upstream (its bucket pointer) until
- * shelf_release().
+ * bucket and in the total. Who is given one holds it for a dial, which counts as under way
+ * from then on; shelf_dialed() makes it an upstream's (its bucket pointer), shelf_undial()
+ * gives it back without one, and shelf_release() when the upstream was closed.
  */
 struct shelf;
 struct shard;
@@ -91,8 +92,25 @@ enum shelf_got shelf_take(struct shelf *shelf, const struct pool_key *key,
  */
 void shelf_give(struct shelf *shelf, struct upstream *upstream);
 
-/* Gives a slot back: to the oldest who waits for one. Its stream, if any, is closed already. */
+/* Gives the slot of a closed stream back: to the oldest who waits for one. */
 void shelf_release(struct shelf *shelf, struct bucket *slot);
+
+/*
+ * A dial became this stream, and the next one may begin. True: the stream is the waiter's,
+ * which has left. False: there was none (NULL) or it was granted something before; the stream
+ * was given to others.
+ */
+bool shelf_dialed(struct shelf *shelf, struct shelf_waiter *waiter, struct upstream *upstream);
+
+/* Gives a slot back whose dial came to nothing, or did not begin. */
+void shelf_undial(struct shelf *shelf, struct bucket *slot);
+
+/*
+ * A stream was closed because it was dead when it was used again: its slot is to be dialed in
+ * once more. True: JOINED, dial. False: so many dial that the slot was given back; the waiter
+ * is QUEUED, before all who were never served.
+ */
+bool shelf_redial(struct shelf *shelf, struct bucket *slot, struct shelf_waiter *waiter);
 
 /*
  * The waiter waits no more. False: it was granted something before this came, and on_granted
@@ -143,6 +161,12 @@ struct shelf_counts {
     uint64_t buckets;
 };
 void shelf_count(struct shelf *shelf, struct shelf_counts *counts);
+
+/*
+ * Do the counts of each bucket equal its lists? True at any time, whatever others do meanwhile,
+ * unless the limits are being changed. For tests.
+ */
+bool shelf_buckets_are_sound(struct shelf *shelf);
 
 /*
  * Do the counts equal the lists, and does nobody wait for what is there? For tests and for

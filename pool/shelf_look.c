@@ -12,9 +12,10 @@
 
 /* Under the lock: off the shelf and into a list of the caller's; its slot stays with it. */
 static void
-pull(struct upstream *upstream, struct upstream_list *list)
+pull(struct shelf *shelf, struct upstream *upstream, struct upstream_list *list)
 {
     bucket_unpark(upstream);
+    shelf_note_starving(shelf, upstream->bucket);
     TAILQ_INSERT_TAIL(list, upstream, in_shard);
 }
 
@@ -32,7 +33,7 @@ shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
         if (upstream_is_spent(upstream, shelf->limits, now_us))
-            pull(upstream, spent);
+            pull(shelf, upstream, spent);
         else if (count < room)
             entries[count++] = (struct shelf_entry){upstream->id, upstream->stream.fd};
     }
@@ -61,7 +62,7 @@ shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t coun
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
         if (bsearch(&upstream->id, ids, count, sizeof(*ids), compare_ids) != NULL)
-            pull(upstream, pulled);
+            pull(shelf, upstream, pulled);
     }
     pthread_mutex_unlock(&shard->lock);
 }
@@ -86,7 +87,7 @@ shelf_pull_host(struct shelf *shelf, unsigned index, const char *host, uint16_t 
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
         if (is_of_host(upstream, host, port))
-            pull(upstream, pulled);
+            pull(shelf, upstream, pulled);
     }
     pthread_mutex_unlock(&shard->lock);
 }
@@ -111,6 +112,7 @@ shelf_count(struct shelf *shelf, struct shelf_counts *counts)
 
 /* What shelf_is_sound() sums up. */
 struct audit {
+    const struct pool_limits *limits;
     struct shelf_counts counts;
     bool is_sound;
 };
@@ -127,28 +129,44 @@ audit_bucket(struct map_node *node, void *arg)
     audit->counts.buckets++;
     TAILQ_FOREACH (waiter, &bucket->queued, entry)
         audit->counts.waiting++;
-    audit->is_sound = audit->is_sound && bucket_is_sound(bucket);
+    audit->is_sound = audit->is_sound && bucket_is_sound(bucket, audit->limits);
+}
+
+static void
+audit(struct shelf *shelf, struct audit *audit)
+{
+    *audit = (struct audit){.limits = shelf->limits, .is_sound = true};
+    for (size_t i = 0; i < SHELF_SHARDS; i++) {
+        struct shard *shard = &shelf->shards[i];
+
+        pthread_mutex_lock(&shard->lock);
+        map_each(&shard->buckets, audit_bucket, audit);
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+bool
+shelf_buckets_are_sound(struct shelf *shelf)
+{
+    struct audit seen;
+
+    audit(shelf, &seen);
+    return seen.is_sound;
 }
 
 bool
 shelf_is_sound(struct shelf *shelf)
 {
-    struct audit audit = {.is_sound = true};
     struct shelf_counts shown;
+    struct audit seen;
 
-    for (size_t i = 0; i < SHELF_SHARDS; i++) {
-        struct shard *shard = &shelf->shards[i];
-
-        pthread_mutex_lock(&shard->lock);
-        map_each(&shard->buckets, audit_bucket, &audit);
-        pthread_mutex_unlock(&shard->lock);
-    }
+    audit(shelf, &seen);
     shelf_count(shelf, &shown);
     /* Nobody starves beside free room or a stream that could be evicted. */
     if (atomic_load(&shelf->starving) > 0 &&
         (shown.parked > 0 || shown.open < limit_of(&shelf->limits->max_total)))
         return false;
-    return audit.is_sound && audit.counts.open == shown.open &&
-           audit.counts.parked == shown.parked && audit.counts.waiting == shown.waiting &&
-           audit.counts.buckets == shown.buckets;
+    return seen.is_sound && seen.counts.open == shown.open &&
+           seen.counts.parked == shown.parked && seen.counts.waiting == shown.waiting &&
+           seen.counts.buckets == shown.buckets;
 }

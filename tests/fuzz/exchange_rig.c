@@ -110,6 +110,7 @@ make_pool(void)
         .idle_timeout_ms = 60000,
         .max_per_host = 4,
         .max_parked_per_host = 4,
+        .max_dials_per_host = 4,
         .max_total = 8,
         .max_tunnels = 2,
         .max_pinned = 2,

@@ -37,6 +37,7 @@ bench_init(struct bench *bench)
     bench->settings = (struct pool_settings){.idle_timeout_ms = 60000,
                                              .max_per_host = 10,
                                              .max_parked_per_host = 10,
+                                             .max_dials_per_host = 10,
                                              .max_total = 100,
                                              .max_tunnels = 10,
                                              .max_pinned = 10,

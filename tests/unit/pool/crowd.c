@@ -178,13 +178,27 @@ do_close(struct crowd *crowd, struct upstream *stream)
     expect_same(crowd);
 }
 
+/* On threads: a slot to dial in was got, or is about to be given up. */
 static void
-do_release(struct crowd *crowd, struct bucket *slot, unsigned key)
+count_dial(struct crowd *crowd, unsigned key, int change)
 {
-    begin(crowd, "release");
-    shelf_release(crowd->rig->shelf, slot);
+    if (crowd->dialing == NULL)
+        return;
+    if (change < 0)
+        atomic_fetch_sub(&crowd->dialing[key], 1);
+    else if (atomic_fetch_add(&crowd->dialing[key], 1) >=
+             crowd->rig->settings.max_dials_per_host)
+        expect(crowd, false, "too many dial to one host");
+}
+
+static void
+do_undial(struct crowd *crowd, struct bucket *slot, unsigned key)
+{
+    begin(crowd, "undial");
+    count_dial(crowd, key, -1);
+    shelf_undial(crowd->rig->shelf, slot);
     if (crowd->model != NULL)
-        model_release(crowd->model, key);
+        model_undial(crowd->model, key);
     expect_same(crowd);
 }
 
@@ -201,17 +215,48 @@ do_leave(struct crowd *crowd, struct client *client)
     return has_left;
 }
 
+/* A dial of this client, or of nobody (NULL), became a stream: returned if it is the client's.
+ */
 static struct upstream *
-do_open(struct crowd *crowd, struct bucket *slot, unsigned key)
+do_open(struct crowd *crowd, struct client *client, struct bucket *slot, unsigned key)
 {
     struct upstream *stream;
+    uint64_t id;
+    bool is_theirs;
 
     begin(crowd, "open");
+    count_dial(crowd, key, -1);
     stream = rig_open(crowd->rig, slot);
-    own(crowd, stream);
+    id = stream->id;
+    is_theirs =
+        shelf_dialed(crowd->rig->shelf, client != NULL ? &client->taker.waiter : NULL, stream);
+    if (is_theirs)
+        own(crowd, stream);
     if (crowd->model != NULL)
-        model_open(crowd->model, stream->id, key);
-    return stream;
+        expect(crowd,
+               is_theirs == model_dialed(crowd->model,
+                                         client != NULL ? client->index : MODEL_CLIENTS, id,
+                                         key),
+               "the dialed one went elsewhere");
+    expect_same(crowd);
+    return is_theirs ? stream : NULL;
+}
+
+/* What the client uses turns out to be dead: once more, on a new one. */
+static bool
+do_redial(struct crowd *crowd, struct client *client, struct bucket *slot, uint64_t id)
+{
+    struct shelf_waiter *waiter = &client->taker.waiter;
+    bool may_dial;
+
+    begin(crowd, "redial");
+    waiter->want = SHELF_FRESH;
+    may_dial = shelf_redial(crowd->rig->shelf, slot, waiter);
+    if (crowd->model != NULL)
+        expect(crowd, may_dial == model_redial(crowd->model, client->index, id),
+               "dials or queues otherwise");
+    expect_same(crowd);
+    return may_dial;
 }
 
 /* ---- what clients do: the lease's part, by dice ---- */
@@ -255,11 +300,13 @@ seek(struct crowd *crowd, struct client *client, struct bucket *slot)
     case SHELF_GOT_STREAM:
         hold(crowd, client, client->taker.got.stream);
         if (slot != NULL)
-            do_release(crowd, slot, client->key);
+            do_undial(crowd, slot, client->key);
         break;
     case SHELF_GOT_SLOT:
-        if (!has_slot)
+        if (!has_slot) {
             slot = client->taker.got.slot;
+            count_dial(crowd, client->key, 1);
+        }
         if (slot != NULL)
             client->dial = slot;
         break;
@@ -284,11 +331,29 @@ start(struct crowd *crowd, struct client *client)
 }
 
 static void
+renew(struct crowd *crowd, struct client *client, struct upstream *stream)
+{
+    struct bucket *slot = stream->bucket;
+    uint64_t id = stream->id;
+
+    rig_drop(stream);
+    client->place = PLACE_WAITS;
+    if (do_redial(crowd, client, slot, id)) {
+        client->dial = slot;
+        count_dial(crowd, client->key, 1);
+    }
+}
+
+static void
 finish(struct crowd *crowd, struct client *client)
 {
     struct upstream *stream = client->stream;
 
     client->stream = NULL;
+    if (!crowd->is_winding_down && draw(crowd, 8) == 0) {
+        renew(crowd, client, stream);
+        return;
+    }
     switch (draw(crowd, 5)) {
     case 0:
         do_close(crowd, stream);
@@ -308,21 +373,20 @@ static void
 end_dial(struct crowd *crowd, struct client *client)
 {
     struct bucket *slot = client->dial;
-    bool is_waiting = do_leave(crowd, client);
     struct upstream *stream;
+    bool is_waiting;
 
     client->dial = NULL;
-    if (draw(crowd, 4) == 0) {
-        do_release(crowd, slot, client->key);
-        if (is_waiting)
-            go_idle(crowd, client);
+    if (draw(crowd, 4) > 0) {
+        stream = do_open(crowd, client, slot, client->key);
+        if (stream != NULL)
+            hold(crowd, client, stream);
         return;
     }
-    stream = do_open(crowd, slot, client->key);
+    is_waiting = do_leave(crowd, client);
+    do_undial(crowd, slot, client->key);
     if (is_waiting)
-        hold(crowd, client, stream);
-    else
-        do_give(crowd, stream, false);
+        go_idle(crowd, client);
 }
 
 static void
@@ -347,11 +411,13 @@ read_grant(struct crowd *crowd, struct client *client)
     client->seen_grants++;
     if (stream != NULL)
         own(crowd, stream);
+    else
+        count_dial(crowd, client->key, 1);
     if (client->place == PLACE_GAVE_UP) {
         if (stream != NULL)
             do_give(crowd, stream, false);
         else
-            do_release(crowd, slot, client->key);
+            do_undial(crowd, slot, client->key);
         go_idle(crowd, client);
     } else if (stream == NULL) {
         seek(crowd, client, slot);
@@ -407,9 +473,9 @@ step_dial(struct crowd *crowd)
     key = crowd->dials[chosen].key;
     crowd->dials[chosen] = crowd->dials[--crowd->dial_count];
     if (draw(crowd, 3) == 0)
-        do_release(crowd, slot, key);
+        do_undial(crowd, slot, key);
     else
-        do_give(crowd, do_open(crowd, slot, key), false);
+        do_open(crowd, NULL, slot, key);
 }
 
 static void
@@ -432,6 +498,7 @@ crowd_configure(struct crowd *crowd)
     begin(crowd, "configure");
     settings->max_per_host = 1 + draw(crowd, 6);
     settings->max_parked_per_host = draw(crowd, 4);
+    settings->max_dials_per_host = 1 + draw(crowd, 4);
     settings->max_total = 1 + draw(crowd, 12);
     settings->max_waiting = draw(crowd, 2 * CLIENTS);
     settings->fresh_for_unsafe_ms = draw(crowd, 20);

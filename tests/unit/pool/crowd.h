@@ -31,6 +31,9 @@ struct client {
 struct crowd {
     struct rig *rig;
     struct model *model; /* NULL on threads */
+    /* On threads: dials under way for each key, of all crowds; never more than the shelf
+     * counts. */
+    _Atomic unsigned *dialing;
     uint64_t random;
     struct client clients[CLIENTS];
     struct {

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Who was served a dead stream comes before all others. */
+#define MODEL_RANK_FIRST (UINT64_C(1) << 32)
+
 void
 model_begin(struct model *model, uint64_t now_us)
 {
@@ -99,6 +102,13 @@ first_waiter(struct model *model, unsigned key, const struct model_stream *strea
     return best;
 }
 
+static bool
+may_dial(const struct model *model, unsigned key)
+{
+    return model->dialing[key] < model->settings.max_dials_per_host &&
+           (model->open[key] < model->settings.max_per_host || parked_count(model, key) > 0);
+}
+
 /* The oldest who waits for the total only. */
 static struct model_waiter *
 first_starving(struct model *model)
@@ -108,7 +118,7 @@ first_starving(struct model *model)
     for (unsigned key = 0; key < MODEL_KEYS; key++) {
         struct model_waiter *waiter = first_waiter(model, key, NULL);
 
-        if (waiter != NULL && model->open[key] < model->settings.max_per_host &&
+        if (waiter != NULL && may_dial(model, key) &&
             (best == NULL || waiter->rank < best->rank))
             best = waiter;
     }
@@ -150,35 +160,55 @@ share(struct model *model)
     }
 }
 
+/* At the host's cap the oldest parked one makes room. */
+static bool
+make_room(struct model *model, unsigned key)
+{
+    struct model_stream *oldest = parked(model, key, false);
+
+    if (model->open[key] < model->settings.max_per_host || oldest == NULL)
+        return false;
+    evicts(model, oldest);
+    model->open[key]--;
+    return true;
+}
+
+static void
+grant_slot(struct model *model, struct model_waiter *waiter)
+{
+    model->dialing[waiter->key]++;
+    grant(model, waiter, 0);
+}
+
 static void
 feed(struct model *model)
 {
     struct model_waiter *waiter;
 
     while ((waiter = first_starving(model)) != NULL && share(model)) {
-        model->open[waiter->key]++;
-        grant(model, waiter, 0);
+        if (make_room(model, waiter->key))
+            model->total--;
+        if (model->open[waiter->key] < model->settings.max_per_host) {
+            model->open[waiter->key]++;
+            grant_slot(model, waiter);
+        } else {
+            model->total--;
+        }
     }
 }
 
 static bool
 slot_for(struct model *model, unsigned key)
 {
-    struct model_stream *oldest;
-
-    if (first_waiter(model, key, NULL) != NULL)
+    if (first_waiter(model, key, NULL) != NULL || !may_dial(model, key))
         return false;
-    if (model->open[key] < model->settings.max_per_host) {
+    if (!make_room(model, key)) {
         if (model->total >= model->settings.max_total)
             return false;
         model->total++;
-        model->open[key]++;
-        return true;
     }
-    oldest = parked(model, key, false);
-    if (oldest == NULL)
-        return false;
-    evicts(model, oldest);
+    model->open[key]++;
+    model->dialing[key]++;
     return true;
 }
 
@@ -210,7 +240,7 @@ model_take(struct model *model, unsigned client, unsigned key, enum shelf_want w
         return SHELF_GOT_STREAM;
     }
     if (waiter->rank == 0)
-        waiter->rank = ++model->last_rank;
+        waiter->rank = MODEL_RANK_FIRST + ++model->last_rank;
     waiter->key = key;
     waiter->want = want;
     waiter->is_queued = !has_slot && !slot_for(model, key);
@@ -226,13 +256,6 @@ model_take(struct model *model, unsigned client, unsigned key, enum shelf_want w
     return SHELF_GOT_FULL;
 }
 
-void
-model_open(struct model *model, uint64_t id, unsigned key)
-{
-    *stream_of(model, 0) =
-        (struct model_stream){.id = id, .key = key, .used_us = model->now_us};
-}
-
 /* Who gets a slot of this key directly, before it goes back to the total? */
 static struct model_waiter *
 slot_heir(struct model *model, unsigned key)
@@ -241,6 +264,7 @@ slot_heir(struct model *model, unsigned key)
     struct model_waiter *starving = first_starving(model);
 
     if (waiter == NULL || model->open[key] > model->settings.max_per_host ||
+        model->dialing[key] >= model->settings.max_dials_per_host ||
         model->total > model->settings.max_total)
         return NULL;
     return starving != NULL && starving->rank < waiter->rank ? NULL : waiter;
@@ -270,8 +294,9 @@ model_give(struct model *model, uint64_t id, bool is_used)
         grant(model, taker, id);
     } else if ((taker = slot_heir(model, key)) != NULL) {
         evicts(model, stream);
-        grant(model, taker, 0);
-    } else if (first_waiter(model, key, NULL) != NULL ||
+        grant_slot(model, taker);
+    } else if ((first_waiter(model, key, NULL) != NULL &&
+                model->dialing[key] < model->settings.max_dials_per_host) ||
                model->open[key] > model->settings.max_per_host) {
         evicts(model, stream);
         free_slot(model, key);
@@ -287,24 +312,69 @@ model_give(struct model *model, uint64_t id, bool is_used)
     }
 }
 
+static void
+release(struct model *model, unsigned key)
+{
+    struct model_waiter *taker = slot_heir(model, key);
+
+    if (taker != NULL)
+        grant_slot(model, taker);
+    else
+        free_slot(model, key);
+}
+
 void
 model_close(struct model *model, uint64_t id)
 {
     struct model_stream *stream = stream_of(model, id);
 
     stream->id = 0;
-    model_release(model, stream->key);
+    release(model, stream->key);
 }
 
 void
-model_release(struct model *model, unsigned key)
+model_undial(struct model *model, unsigned key)
 {
-    struct model_waiter *taker = slot_heir(model, key);
+    model->dialing[key]--;
+    release(model, key);
+}
 
-    if (taker != NULL)
-        grant(model, taker, 0);
-    else
-        free_slot(model, key);
+bool
+model_dialed(struct model *model, unsigned client, uint64_t id, unsigned key)
+{
+    bool is_theirs = client < MODEL_CLIENTS && model->waiters[client].is_waiting;
+
+    *stream_of(model, 0) =
+        (struct model_stream){.id = id, .key = key, .used_us = model->now_us};
+    model->dialing[key]--;
+    if (is_theirs) {
+        model->waiters[client].is_waiting = false;
+        feed(model);
+    } else {
+        model_give(model, id, false);
+        feed(model);
+    }
+    return is_theirs;
+}
+
+bool
+model_redial(struct model *model, unsigned client, uint64_t id)
+{
+    struct model_stream *stream = stream_of(model, id);
+    struct model_waiter *waiter = &model->waiters[client];
+
+    stream->id = 0;
+    *waiter = (struct model_waiter){.is_waiting = true,
+                                    .key = stream->key,
+                                    .want = SHELF_FRESH,
+                                    .rank = ++model->last_redial_rank};
+    if (model->dialing[stream->key] < model->settings.max_dials_per_host) {
+        model->dialing[stream->key]++;
+        return true;
+    }
+    waiter->is_queued = true;
+    free_slot(model, stream->key);
+    return false;
 }
 
 bool

@@ -42,8 +42,10 @@ struct model {
     struct model_stream streams[MODEL_STREAMS];
     struct model_waiter waiters[MODEL_CLIENTS];
     unsigned open[MODEL_KEYS];
+    unsigned dialing[MODEL_KEYS];
     unsigned total;
     uint64_t last_rank;
+    uint64_t last_redial_rank;
     uint64_t now_us;
 
     struct model_grant grants[MODEL_CLIENTS];
@@ -59,13 +61,17 @@ void model_begin(struct model *model, uint64_t now_us);
 enum shelf_got model_take(struct model *model, unsigned client, unsigned key,
                           enum shelf_want want, bool has_slot, uint64_t *stream);
 
-/* A stream that the test opened in a slot. */
-void model_open(struct model *model, uint64_t id, unsigned key);
+/*
+ * A stream that the test opened in a slot. True: it is the client's own (MODEL_CLIENTS:
+ * nobody's).
+ */
+bool model_dialed(struct model *model, unsigned client, uint64_t id, unsigned key);
+void model_undial(struct model *model, unsigned key);
+bool model_redial(struct model *model, unsigned client, uint64_t id);
 
 /* is_used: it comes back from use, now. */
 void model_give(struct model *model, uint64_t id, bool is_used);
 void model_close(struct model *model, uint64_t id);
-void model_release(struct model *model, unsigned key);
 bool model_leave(struct model *model, unsigned client);
 bool model_evict(struct model *model);
 void model_configure(struct model *model, const struct pool_settings *settings);

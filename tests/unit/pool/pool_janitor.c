@@ -69,6 +69,7 @@ setup(void **state)
                                             .max_age_ms = 600000,
                                             .max_per_host = 10,
                                             .max_parked_per_host = 10,
+                                            .max_dials_per_host = 10,
                                             .max_total = 10,
                                             .max_waiting = 10};
     yard->pool = pool_new(&yard->settings);

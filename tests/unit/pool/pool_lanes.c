@@ -286,6 +286,7 @@ lanes_share_one_pool_and_leave_nothing(void **state)
     const struct pool_settings settings = {.idle_timeout_ms = 60000,
                                            .max_per_host = 6,
                                            .max_parked_per_host = 3,
+                                           .max_dials_per_host = 2,
                                            .max_total = 12,
                                            .max_tunnels = 4,
                                            .max_waiting = 20,

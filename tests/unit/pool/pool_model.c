@@ -120,6 +120,7 @@ struct hall {
     struct rig rig;
     _Atomic unsigned quiet; /* crowds that have nothing left to do */
     _Atomic bool is_over;
+    _Atomic unsigned dialing[MODEL_KEYS];
     struct crowd crowds[THREADS];
 };
 
@@ -134,7 +135,8 @@ check_caps(struct crowd *crowd)
     struct shelf_counts counts;
 
     shelf_count(crowd->rig->shelf, &counts);
-    if (counts.open > crowd->rig->settings.max_total)
+    if (counts.open > crowd->rig->settings.max_total ||
+        !shelf_buckets_are_sound(crowd->rig->shelf))
         abort();
 }
 
@@ -197,12 +199,14 @@ shelf_stays_whole_under_four_threads(void **state)
     rig_init(&hall->rig);
     hall->rig.settings.max_per_host = 6;
     hall->rig.settings.max_parked_per_host = 3;
+    hall->rig.settings.max_dials_per_host = 2;
     hall->rig.settings.max_total = 16;
     hall->rig.settings.max_waiting = 3 * CLIENTS;
     hall->rig.settings.fresh_for_unsafe_ms = 5;
     rig_configure(&hall->rig);
     for (unsigned i = 0; i < THREADS; i++) {
         crowd_init(&hall->crowds[i], &hall->rig, seed + i * 2);
+        hall->crowds[i].dialing = hall->dialing;
         seats[i] = (struct seat){.hall = hall, .crowd = &hall->crowds[i]};
         assert_int_equal(pthread_create(&threads[i], NULL, run_crowd, &seats[i]), 0);
     }

@@ -137,11 +137,10 @@ returned_stream_is_used_before_the_dialed_one(void **state)
     rig_take(rig, &dialing, "a.test", SHELF_ANY);
     rig_give(rig, stream);
     assert_ptr_equal(dialing.waiter.gift.stream, stream);
-    /* Its dial arrives: it is too late to leave, and the connection is parked. */
-    assert_false(shelf_leave(rig->shelf, &dialing.waiter));
+    /* Its dial arrives: it has what it needs, and the connection is parked. */
     stream = rig_open(rig, dialing.got.slot);
     dialed_id = stream->id;
-    shelf_give(rig->shelf, stream);
+    assert_false(shelf_dialed(rig->shelf, &dialing.waiter, stream));
     assert_int_equal(counts_of(rig).parked, 1);
     drop_gift(rig, &dialing);
     assert_true(taken_id(rig, "a.test") == dialed_id);
@@ -158,7 +157,7 @@ grant_leaves_alone_what_take_returned(void **state)
     assert_int_equal(rig_take(rig, &dialing, "a.test", SHELF_ANY), SHELF_GOT_SLOT);
     rig_give(rig, stream);
     assert_non_null(dialing.got.slot);
-    shelf_release(rig->shelf, dialing.got.slot);
+    shelf_undial(rig->shelf, dialing.got.slot);
     drop_gift(rig, &dialing);
 }
 
@@ -227,7 +226,7 @@ one_who_must_wait_again_keeps_its_rank(void **state)
     assert_int_equal(second.grants, 1);
     rig_take(rig, &third, "a.test", SHELF_ANY);
     assert_int_equal(rig_take(rig, &first, "a.test", SHELF_ANY), SHELF_GOT_QUEUE);
-    rig_give(rig, rig_open(rig, second.waiter.gift.slot));
+    shelf_dialed(rig->shelf, NULL, rig_open(rig, second.waiter.gift.slot));
     assert_int_equal(first.grants, 2);
     assert_int_equal(third.grants, 0);
     assert_true(shelf_leave(rig->shelf, &third.waiter));

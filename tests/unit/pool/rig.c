@@ -64,6 +64,13 @@ close_stream(struct upstream *upstream)
     upstream_close(upstream, NULL);
 }
 
+void
+rig_drop(struct upstream *upstream)
+{
+    rig_disown(upstream);
+    close_stream(upstream);
+}
+
 static void
 on_evicted(void *arg, struct upstream *upstream)
 {
@@ -83,6 +90,7 @@ rig_init(struct rig *rig)
     rig->settings = (struct pool_settings){.idle_timeout_ms = 60000,
                                            .max_per_host = 1000,
                                            .max_parked_per_host = 1000,
+                                           .max_dials_per_host = 1000,
                                            .max_total = 1000,
                                            .max_waiting = 1000,
                                            .fresh_for_unsafe_ms = 500};
@@ -170,11 +178,14 @@ struct upstream *
 rig_dial(struct rig *rig, const char *host)
 {
     struct taker taker = {0};
+    struct upstream *upstream;
 
-    if (rig_take(rig, &taker, host, SHELF_SLOT) != SHELF_GOT_SLOT ||
-        !shelf_leave(rig->shelf, &taker.waiter))
+    if (rig_take(rig, &taker, host, SHELF_SLOT) != SHELF_GOT_SLOT)
         abort();
-    return rig_open(rig, taker.got.slot);
+    upstream = rig_open(rig, taker.got.slot);
+    if (!shelf_dialed(rig->shelf, &taker.waiter, upstream))
+        abort();
+    return upstream;
 }
 
 uint64_t

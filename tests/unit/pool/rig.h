@@ -33,7 +33,7 @@ uint64_t rig_now_us(void);
 
 struct pool_key rig_key(const char *host);
 
-/* A stream without a socket, opened just now, that holds the slot. */
+/* A stream without a socket, opened just now in the slot, of which the shelf is to hear. */
 struct upstream *rig_open(struct rig *rig, struct bucket *slot);
 
 /*
@@ -45,6 +45,9 @@ void rig_disown(struct upstream *upstream);
 
 /* Back from use: given with its use counted and timed. */
 void rig_give(struct rig *rig, struct upstream *upstream);
+
+/* Closes a stream that the test owns; its slot stays. */
+void rig_drop(struct upstream *upstream);
 
 /* Closes a stream that the test holds and releases its slot. */
 void rig_close(struct rig *rig, struct upstream *upstream);
@@ -62,7 +65,7 @@ void rig_on_granted(struct shelf_waiter *waiter);
 enum shelf_got rig_take(struct rig *rig, struct taker *taker, const char *host,
                         enum shelf_want want);
 
-/* Takes a slot, opens a stream in it at once and leaves the queue: a dial that took no time. */
+/* Takes a slot and opens a stream in it at once: a dial that took no time. */
 struct upstream *rig_dial(struct rig *rig, const char *host);
 
 /* Dials and parks it as if it had been used. */

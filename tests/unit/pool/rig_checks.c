@@ -59,12 +59,12 @@ drop_gift(struct rig *rig, struct taker *taker)
     if (taker->waiter.gift.stream != NULL)
         rig_close(rig, taker->waiter.gift.stream);
     else
-        shelf_release(rig->shelf, taker->waiter.gift.slot);
+        shelf_undial(rig->shelf, taker->waiter.gift.slot);
 }
 
 void
 drop_dial(struct rig *rig, struct taker *taker)
 {
     assert_true(shelf_leave(rig->shelf, &taker->waiter));
-    shelf_release(rig->shelf, taker->got.slot);
+    shelf_undial(rig->shelf, taker->got.slot);
 }
