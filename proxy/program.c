@@ -304,17 +304,40 @@ tell_ready(const struct program *program)
     fflush(stdout);
 }
 
+/* "-" where nothing was opened nor reused. */
+static const char *
+write_ratio(uint64_t reused, uint64_t opened, char *to, size_t size)
+{
+    snprintf(to, size, "-");
+    if (reused + opened > 0)
+        snprintf(to, size, "%.4f", (double)reused / (double)(reused + opened));
+    return to;
+}
+
+/* What docs/measuring.md explains, in one line. */
 static void
 tell_end(const struct program *program)
 {
     struct overview_sums sums;
+    struct host_sums hosts;
+    const uint64_t *pool = sums.pool;
+    unsigned long long saved_us;
+    char ratio[16];
 
     overview_sum(&program->overview, &sums);
-    log_event(LOG_LEVEL_INFO, "stopped", "requests=%llu opened=%llu reused=%llu uptime_ms=%llu",
+    (void)pool_hosts(program->pool, HOSTS_BY_SAVED, NULL, 0, &hosts);
+    saved_us = pool[POOL_STAT_SAVED_CONNECT] + pool[POOL_STAT_SAVED_DNS];
+    log_event(LOG_LEVEL_INFO, "stopped",
+              "requests=%llu opened=%llu reused=%llu reuse_ratio=%s tunnels=%llu "
+              "connect_median_us=%lu "
+              "dns_median_us=%lu modelled_saved_us=%llu uptime_ms=%llu",
               (unsigned long long)sums.proxy[PROXY_STAT_REQUESTS],
-              (unsigned long long)sums.pool[POOL_STAT_OPENED],
-              (unsigned long long)sums.pool[POOL_STAT_REUSED],
-              (unsigned long long)(clock_now_ms() - program->overview.started_ms));
+              (unsigned long long)pool[POOL_STAT_OPENED],
+              (unsigned long long)pool[POOL_STAT_REUSED],
+              write_ratio(pool[POOL_STAT_REUSED], pool[POOL_STAT_OPENED], ratio, sizeof(ratio)),
+              (unsigned long long)pool[POOL_STAT_TUNNELS],
+              (unsigned long)hosts.total.connect_us, (unsigned long)hosts.total.dns_us,
+              saved_us, (unsigned long long)(clock_now_ms() - program->overview.started_ms));
 }
 
 /* Takes a half-started program, too; then its started workers are stopped first. */

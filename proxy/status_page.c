@@ -3,10 +3,16 @@
  * Main thread.
  */
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/http.h>
 
 #include "base/clock.h"
 #include "proxy/overview.h"
+#include "proxy/units.h"
+
+/* The whole list is /hosts. */
+#define HOSTS_SHOWN 10
 
 static const char page_top[] =
     "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
@@ -16,15 +22,16 @@ static const char page_top[] =
     "color:#222;background:#fff}\n"
     "table{border-collapse:collapse;width:100%;margin:0 0 1.5rem}\n"
     "caption{text-align:left;font-weight:600;padding:.3rem 0}\n"
-    "td{padding:.2rem 0;border-top:1px solid #ddd}\n"
-    "td+td{text-align:right;font-variant-numeric:tabular-nums}\n"
+    "td,th{padding:.2rem 0 .2rem .6rem}td{border-top:1px solid #ddd}"
+    "td:first-child{padding-left:0;overflow-wrap:anywhere}th{font-weight:400;font-size:.8rem}\n"
+    "td+td,th{text-align:right;font-variant-numeric:tabular-nums}\n"
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#1b1b1b}"
     "td{border-color:#444}a{color:#8bf}}\n"
     "</style>\n";
 
 static const char page_end[] =
     "<p><a href=\"/metrics\">metrics</a> · <a href=\"/connections\">connections</a> · <a "
-    "href=\"/dns\">names</a> · "
+    "href=\"/hosts\">hosts</a> · <a href=\"/dns\">names</a> · "
     "<a href=\"/healthz\">healthz</a></p>\n</html>\n";
 
 static void
@@ -45,25 +52,6 @@ end_table(struct evbuffer *to)
     evbuffer_add_printf(to, "</table>\n");
 }
 
-/* "3 d 4 h", "5 min 10 s": two units are enough. */
-static void
-write_uptime(uint64_t seconds, char *to, size_t size)
-{
-    static const struct {
-        uint64_t seconds;
-        const char *word;
-    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    size_t i = 0;
-    int used;
-
-    while (i < 3 && seconds < units[i].seconds)
-        i++;
-    used = snprintf(to, size, "%" PRIu64 " %s", seconds / units[i].seconds, units[i].word);
-    if (i < 3)
-        snprintf(to + used, size - (size_t)used, " %" PRIu64 " %s",
-                 seconds % units[i].seconds / units[i + 1].seconds, units[i + 1].word);
-}
-
 static void
 write_reuse(struct evbuffer *to, const struct overview_sums *sums, struct pool *pool)
 {
@@ -82,6 +70,62 @@ write_reuse(struct evbuffer *to, const struct overview_sums *sums, struct pool *
     add_row(to, "of these parked", gauges.parked);
     add_row(to, "requests waiting for one", gauges.waiting);
     add_row(to, "pinned to one client each", gauges.pinned);
+    end_table(to);
+}
+
+static void
+add_cells(struct evbuffer *to, const struct ledger_figures *figures)
+{
+    const uint64_t *counts = figures->counts;
+    uint64_t uses = counts[LEDGER_REUSED] + counts[LEDGER_OPENED];
+    char text[UNIT_TEXT_SIZE];
+
+    evbuffer_add_printf(to, "<td>%" PRIu64 "</td><td>%" PRIu64 "</td>", counts[LEDGER_REQUESTS],
+                        counts[LEDGER_OPENED]);
+    if (uses > 0)
+        evbuffer_add_printf(to, "<td>%.1f %%</td>",
+                            100.0 * (double)counts[LEDGER_REUSED] / (double)uses);
+    else
+        evbuffer_add_printf(to, "<td>–</td>");
+    evbuffer_add_printf(
+        to, "<td>%s</td>",
+        figures->connect_samples > 0 ? unit_write_span(figures->connect_us, text) : "–");
+    evbuffer_add_printf(
+        to, "<td>%s</td></tr>\n",
+        unit_write_span(counts[LEDGER_SAVED_CONNECT] + counts[LEDGER_SAVED_DNS], text));
+}
+
+/* Names come from clients. */
+static void
+add_host(struct evbuffer *to, const struct host_row *row)
+{
+    char *name = evhttp_htmlescape(row->host);
+
+    if (name == NULL)
+        abort(); /* only for want of memory */
+    evbuffer_add_printf(to, "<tr><td>%s:%u</td>", name, (unsigned)row->port);
+    free(name);
+    add_cells(to, &row->figures);
+}
+
+/* Only where something was asked for. */
+static void
+write_hosts(struct evbuffer *to, struct pool *pool)
+{
+    struct host_row rows[HOSTS_SHOWN];
+    struct host_sums sums;
+    size_t count = pool_hosts(pool, HOSTS_BY_SAVED, rows, HOSTS_SHOWN, &sums);
+
+    if (count == 0)
+        return;
+    begin_table(to, "Hosts where reuse saved most");
+    evbuffer_add_printf(to, "<tr><th></th><th>requests</th><th>opened</th><th>reused</th>"
+                            "<th>connect, median</th><th>saved, modelled</th></tr>\n");
+    for (size_t i = 0; i < count; i++)
+        add_host(to, &rows[i]);
+    evbuffer_add_printf(to, "<tr><td>all of %" PRIu64 "</td>",
+                        sums.remembered + sums.forgotten);
+    add_cells(to, &sums.total);
     end_table(to);
 }
 
@@ -119,10 +163,10 @@ void
 status_page_write(const struct overview *overview, struct evbuffer *to)
 {
     struct overview_sums sums;
-    char uptime[64];
+    char uptime[UNIT_TEXT_SIZE];
 
     overview_sum(overview, &sums);
-    write_uptime((clock_now_ms() - overview->started_ms) / 1000, uptime, sizeof(uptime));
+    unit_write_span((clock_now_ms() - overview->started_ms) * 1000, uptime);
     evbuffer_add(to, page_top, sizeof(page_top) - 1);
     evbuffer_add_printf(to, "<h1>carpool</h1>\n<p>Version %s, %s for %s, %zu worker%s.</p>\n",
                         CARPOOL_VERSION, overview->is_draining ? "draining, up" : "up", uptime,
@@ -135,6 +179,7 @@ status_page_write(const struct overview *overview, struct evbuffer *to)
     add_row(to, "bytes sent", sums.proxy[PROXY_STAT_TO_CLIENTS]);
     end_table(to);
     write_reuse(to, &sums, overview->pool);
+    write_hosts(to, overview->pool);
     begin_table(to, "Names");
     add_row(to, "questions to name servers", sums.dns[DNS_STAT_QUERIES]);
     add_row(to, "answered from memory", sums.dns[DNS_STAT_HITS]);

@@ -126,3 +126,31 @@ unit_write_rate(uint64_t per_hour, char *to)
 {
     return write_value(rates, per_hour, to);
 }
+
+/* "3 d 4 h", "5 min 10 s": two units are enough. */
+static void
+write_two_units(uint64_t seconds, char *to)
+{
+    static const struct unit units[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"s", 1}};
+    size_t i = 0;
+
+    while (i < 2 && seconds < units[i].value)
+        i++;
+    snprintf(to, UNIT_TEXT_SIZE, "%" PRIu64 " %s %" PRIu64 " %s", seconds / units[i].value,
+             units[i].word, seconds % units[i].value / units[i + 1].value, units[i + 1].word);
+}
+
+const char *
+unit_write_span(uint64_t us, char *to)
+{
+    /* What would be rounded up to the next unit is written in that. */
+    if (us < 1000)
+        snprintf(to, UNIT_TEXT_SIZE, "%" PRIu64 " us", us);
+    else if (us < 999950)
+        snprintf(to, UNIT_TEXT_SIZE, "%.1f ms", (double)us / 1e3);
+    else if (us < 59995000)
+        snprintf(to, UNIT_TEXT_SIZE, "%.2f s", (double)us / 1e6);
+    else
+        write_two_units(us / 1000000 + (us % 1000000 >= 500000), to);
+    return to;
+}

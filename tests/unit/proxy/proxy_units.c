@@ -157,6 +157,35 @@ values_are_written_with_the_greatest_unit_that_fits(void **state)
     assert_string_equal(unit_write_size(1000, text), "1000");
 }
 
+static void
+spans_are_as_exact_as_people_read_them(void **state)
+{
+    static const struct {
+        uint64_t us;
+        const char *text;
+    } spans[] = {
+        {0, "0 us"},
+        {52, "52 us"},
+        {999, "999 us"},
+        {1000, "1.0 ms"},
+        {12345, "12.3 ms"},
+        {999949, "999.9 ms"},
+        {999950, "1.00 s"},
+        {4560000, "4.56 s"},
+        {59994999, "59.99 s"},
+        {59995000, "1 min 0 s"},
+        {200000000, "3 min 20 s"},
+        {UINT64_C(3599600000), "1 h 0 min"},
+        {UINT64_C(187200000000), "2 d 4 h"},
+        {UINT64_MAX, "213503982 d 8 h"},
+    };
+    char text[UNIT_TEXT_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+        assert_string_equal(unit_write_span(spans[i].us, text), spans[i].text);
+}
+
 int
 main(void)
 {
@@ -170,6 +199,7 @@ main(void)
         cmocka_unit_test(numbers_that_do_not_fit_are_out_of_range),
         cmocka_unit_test(what_is_written_reads_as_the_same_value),
         cmocka_unit_test(values_are_written_with_the_greatest_unit_that_fits),
+        cmocka_unit_test(spans_are_as_exact_as_people_read_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
