@@ -13,6 +13,19 @@ has_passed(uint64_t since_us, unsigned limit_ms, uint64_t now_us)
     return now_us >= since_us && now_us - since_us >= (uint64_t)limit_ms * 1000;
 }
 
+/*
+ * What was opened together must not end together, or everybody would dial at once. So each
+ * lives shorter by a share of a tenth that its id gives: multiples of the golden ratio spread
+ * numbers that follow each other as evenly as can be (Knuth, TAOCP 3, 6.4).
+ */
+static unsigned
+own_age_ms(const struct upstream *upstream, unsigned max_age_ms)
+{
+    uint64_t share = upstream->id * UINT64_C(0x9e3779b97f4a7c15) >> 48;
+
+    return max_age_ms - (unsigned)(max_age_ms / 10 * share >> 16);
+}
+
 bool
 upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
                   uint64_t now_us)
@@ -25,7 +38,7 @@ upstream_is_spent(const struct upstream *upstream, const struct pool_limits *lim
         idle_ms = upstream->idle_limit_ms;
     if (upstream->is_used_up || (uses != 0 && upstream->uses >= uses))
         return true;
-    if (age_ms != 0 && has_passed(upstream->opened_us, age_ms, now_us))
+    if (age_ms != 0 && has_passed(upstream->opened_us, own_age_ms(upstream, age_ms), now_us))
         return true;
     return has_passed(upstream->used_us, idle_ms, now_us);
 }

@@ -37,7 +37,10 @@ struct upstream {
 
 TAILQ_HEAD(upstream_list, upstream);
 
-/* Too old, used too often or idle for too long to be used again? */
+/*
+ * Too old, used too often or idle for too long to be used again? Too old is up to a tenth less
+ * than max_age_ms, each at its own time.
+ */
 bool upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
                        uint64_t now_us);
 

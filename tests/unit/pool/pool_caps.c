@@ -357,6 +357,27 @@ limits_say_when_a_stream_is_spent(void **state)
     assert_true(upstream_is_spent(&stream, &rig->limits, 5000000));
 }
 
+static void
+streams_opened_together_grow_too_old_one_after_another(void **state)
+{
+    enum { STREAMS = 1000 };
+    struct rig *rig = *state;
+    unsigned spent[3] = {0};
+
+    rig->settings.max_age_ms = 100000;
+    rig->settings.idle_timeout_ms = 1000000;
+    rig_configure(rig);
+    for (uint64_t id = 1; id <= STREAMS; id++) {
+        struct upstream stream = {.id = id, .opened_us = 1000000, .used_us = 1000000};
+
+        for (unsigned i = 0; i < 3; i++)
+            spent[i] += upstream_is_spent(&stream, &rig->limits, 90999999 + i * 5000001);
+    }
+    assert_int_equal(spent[0], 0);
+    assert_in_range(spent[1], STREAMS * 49 / 100, STREAMS * 51 / 100);
+    assert_int_equal(spent[2], STREAMS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int
@@ -383,6 +404,7 @@ main(void)
         TEST(janitor_finds_what_is_spent_and_what_is_not),
         TEST(janitor_pulls_by_id_only_what_still_parks),
         TEST(limits_say_when_a_stream_is_spent),
+        TEST(streams_opened_together_grow_too_old_one_after_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
