@@ -21,6 +21,7 @@
 #include "proxy/client_inside.h"
 #include "proxy/client_pace.h"
 #include "proxy/exchange.h"
+#include "proxy/policy/limit_table.h"
 
 /* What a client may send ahead: a whole head, and a bit more to see that one is too large. */
 #define CLIENT_INPUT_MORE ((size_t)4 * 1024)
@@ -52,6 +53,18 @@ client_bury(struct grave *grave)
     free((char *)grave - offsetof(struct client, grave));
 }
 
+bool
+client_book(struct worker *worker)
+{
+    return limit_count(worker->all_clients, worker->epoch->config->proxy_max_clients);
+}
+
+void
+client_unbook(struct worker *worker)
+{
+    atomic_fetch_sub_explicit(worker->all_clients, 1, memory_order_relaxed);
+}
+
 static void
 client_free(struct client *client)
 {
@@ -64,7 +77,7 @@ client_free(struct client *client)
     rest_end(client);
     TAILQ_REMOVE(&worker->clients, client, link);
     stat_sub(&worker->stats.proxy[PROXY_STAT_CLIENTS], 1);
-    atomic_fetch_sub_explicit(worker->all_clients, 1, memory_order_relaxed);
+    client_unbook(worker);
     watch_shut(&client->direct);
     evtimer_del(&client->timer);
     bufferevent_setcb(client->bev, NULL, NULL, NULL, NULL);
@@ -158,10 +171,12 @@ linger(struct client *client)
     unsigned linger_ms = client->worker->epoch->config->timeout_linger;
 
     client_finish(client);
-    if (client->has_ended || client->is_gone || linger_ms == 0)
+    if (client->has_ended || client->is_gone || linger_ms == 0) {
         client_free(client);
-    else
-        client_set_deadline(client, linger_ms);
+        return;
+    }
+    client_set_deadline(client, linger_ms);
+    rest_begin(client); /* it has all that it gets, and may make room as well */
 }
 
 /* Between two requests: the last answer goes out, then the next request is looked for. */
@@ -302,6 +317,7 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
 
     client->worker = worker;
     if (!may_stay(client, fd, from)) {
+        client_unbook(worker);
         close(fd);
         free(client);
         return;
@@ -317,7 +333,6 @@ client_open(struct worker *worker, int fd, const struct sockaddr *from)
     TAILQ_INSERT_TAIL(&worker->clients, client, link);
     worker_count(worker, PROXY_STAT_CLIENTS_ACCEPTED, 1);
     worker_count(worker, PROXY_STAT_CLIENTS, 1);
-    atomic_fetch_add_explicit(worker->all_clients, 1, memory_order_relaxed);
     bufferevent_setcb(client->bev, on_read, on_write, on_event, client);
     bufferevent_setwatermark(client->bev, EV_READ, 0,
                              worker->epoch->config->http_max_head + CLIENT_INPUT_MORE);
@@ -371,29 +386,39 @@ client_abort(struct client *client)
     client_free(client);
 }
 
-bool
-client_is_evictable(const struct worker *worker)
+/* The client that has rested longest, if it has for long enough and still does; or NULL. */
+static struct client *
+find_rested(struct worker *worker)
 {
-    const struct client *oldest = TAILQ_FIRST(&worker->resting);
+    struct client *oldest;
 
-    return oldest != NULL && clock_now_ms() - oldest->resting_ms >= CLIENT_REST_LEAST_MS;
+    while ((oldest = TAILQ_FIRST(&worker->resting)) != NULL &&
+           clock_now_ms() - oldest->resting_ms >= CLIENT_REST_LEAST_MS) {
+        const struct stream stream = {oldest->fd};
+
+        if (stream_pulse(&stream) != PULSE_NOISY)
+            return oldest;
+        /* Its request or its end is here, and is read in this turn of the loop. */
+        rest_end(oldest);
+    }
+    return NULL;
+}
+
+bool
+client_is_evictable(struct worker *worker)
+{
+    return find_rested(worker) != NULL;
 }
 
 bool
 client_evict(struct worker *worker)
 {
-    while (client_is_evictable(worker)) {
-        struct client *oldest = TAILQ_FIRST(&worker->resting);
-        struct stream stream = {oldest->fd};
+    struct client *oldest = find_rested(worker);
 
-        if (stream_pulse(&stream) != PULSE_NOISY) {
-            client_free(oldest);
-            return true;
-        }
-        /* Its request or its end is here, and is read in this turn of the loop. */
-        rest_end(oldest);
-    }
-    return false;
+    if (oldest == NULL)
+        return false;
+    client_free(oldest);
+    return true;
 }
 
 void

@@ -29,7 +29,7 @@ struct exchange;
  */
 struct client {
     TAILQ_ENTRY(client) link;
-    TAILQ_ENTRY(client) rest_link; /* while it has no exchange and is not closing */
+    TAILQ_ENTRY(client) rest_link; /* while it has no exchange and nothing to flush */
     struct grave grave;
     struct worker *worker;
     struct bufferevent *bev;
@@ -57,9 +57,15 @@ struct client {
     bool is_lent_from_scratch;
 };
 
+/* Books one of proxy.max_clients for a client that is about to come. False: all are taken. */
+bool client_book(struct worker *worker);
+
+/* Nobody came: others may have it. */
+void client_unbook(struct worker *worker);
+
 /*
- * Takes a just accepted, non-blocking socket over; closes it at once where its address has far
- * too many already.
+ * Takes a just accepted, non-blocking socket over, and what was booked for it; closes it at
+ * once where its address has far too many already.
  */
 void client_open(struct worker *worker, int fd, const struct sockaddr *from);
 
@@ -130,7 +136,7 @@ void client_abort(struct client *client);
 bool client_evict(struct worker *worker);
 
 /* Could client_evict() do it now? */
-bool client_is_evictable(const struct worker *worker);
+bool client_is_evictable(struct worker *worker);
 
 /* The worker drains: ends the connection if nothing runs on it. */
 void client_drain(struct client *client);

@@ -4,11 +4,11 @@
 #include "proxy/listen.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <event2/listener.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,71 +21,56 @@
 #define LISTEN_PAUSE_MS 100
 #define LISTEN_TELL_MS 10000
 
+/*
+ * Where the table is full, who has waited for this in the kernel's queue is told so; nobody
+ * waits for twice this. It is longer than a client must rest to make room: that comes first.
+ */
+#define LISTEN_QUEUE_MS 1500
+
 /* So many in a row, then a turn of the loop: a flood must leave time for those who are in. */
 #define LISTEN_PER_TURN 64
 /* A queue that others keep filling is taken so far when the listener ends. */
 #define LISTEN_LAST 4096
 
+enum news { NEWS_PAUSED, NEWS_TURNED_AWAY, NEWS_COUNT };
+
 struct listener {
     TAILQ_ENTRY(listener) link;
     struct worker *worker;
-    struct evconnlistener *accepting;
-    struct event *resume;
-    struct spare spare; /* to say no with, when there are no descriptors */
-    unsigned accepted;  /* since it last stopped */
-    uint64_t told_ms;   /* when the log last heard of a pause */
+    int fd;
+    struct event *readable; /* somebody is in the queue */
+    struct event *resume;   /* while it does not look at the queue */
+    struct spare spare;     /* to say no with, when there are no descriptors */
+    uint64_t marked_ms;
+    unsigned marked;   /* of those in the queue, they were there at marked_ms: the first */
+    uint64_t asked_ms; /* when other workers were last asked for room */
+    uint64_t told_ms[NEWS_COUNT]; /* when the log last heard of it */
 };
-
-static void
-stop_for(struct listener *listener, unsigned ms)
-{
-    const struct timeval pause = loop_delay_ms(ms);
-
-    evconnlistener_disable(listener->accepting);
-    evtimer_add(listener->resume, &pause);
-}
 
 /* A full table stays full for a while: that is one piece of news, not ten a second. */
 static void
-tell(struct listener *listener, const char *news, const char *why)
+tell(struct listener *listener, enum news news, const char *why)
 {
+    static const char *const words[NEWS_COUNT] = {
+        [NEWS_PAUSED] = "accepting paused",
+        [NEWS_TURNED_AWAY] = "client turned away",
+    };
     uint64_t now_ms = clock_now_ms();
 
-    if (listener->told_ms != 0 && now_ms - listener->told_ms < LISTEN_TELL_MS)
+    if (listener->told_ms[news] != 0 && now_ms - listener->told_ms[news] < LISTEN_TELL_MS)
         return;
-    listener->told_ms = now_ms;
-    log_event(LOG_LEVEL_WARN, news, "why=%s", why);
+    listener->told_ms[news] = now_ms;
+    log_event(LOG_LEVEL_WARN, words[news], "why=%s", why);
 }
 
 static void
 listen_pause(struct listener *listener, const char *why)
 {
-    tell(listener, "accepting paused", why);
-    stop_for(listener, LISTEN_PAUSE_MS);
-}
+    const struct timeval pause = loop_delay_ms(LISTEN_PAUSE_MS);
 
-/* The table is full. Whoever comes waits in the kernel's queue, until somebody who rests goes.
- */
-static void
-pause_for_room(struct listener *listener)
-{
-    worker_ask_room(listener->worker);
-    listen_pause(listener, "max_clients");
-}
-
-/* Is the table of clients full? */
-static bool
-is_full(const struct listener *listener)
-{
-    return atomic_load_explicit(listener->worker->all_clients, memory_order_relaxed) >=
-           listener->worker->epoch->config->proxy_max_clients;
-}
-
-/* So full that whoever comes has to wait in the kernel's queue? */
-static bool
-is_crowded(const struct listener *listener)
-{
-    return is_full(listener) && !client_is_evictable(listener->worker);
+    tell(listener, NEWS_PAUSED, why);
+    event_del(listener->readable);
+    evtimer_add(listener->resume, &pause);
 }
 
 static void
@@ -95,66 +80,154 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    listener->accepted = 0;
     spare_hold(&listener->spare);
-    if (is_crowded(listener))
-        pause_for_room(listener);
-    else
-        evconnlistener_enable(listener->accepting);
+    event_add(listener->readable, NULL);
 }
 
+/* Lets other workers make room, where they are not asked anyway. */
 static void
-on_accept(struct evconnlistener *accepting, evutil_socket_t fd, struct sockaddr *from, int size,
-          void *arg)
+ask_room(struct listener *listener)
 {
-    struct listener *listener = arg;
+    uint64_t now_ms = clock_now_ms();
 
-    (void)accepting;
-    (void)size;
-    if (is_full(listener))
-        (void)client_evict(listener->worker);
-    client_open(listener->worker, fd, from);
-    if (is_crowded(listener))
-        pause_for_room(listener);
-    else if (++listener->accepted >= LISTEN_PER_TURN)
-        stop_for(listener, 0);
+    if (listener->asked_ms != 0 && now_ms - listener->asked_ms < LISTEN_PAUSE_MS)
+        return;
+    listener->asked_ms = now_ms;
+    worker_ask_room(listener->worker);
+}
+
+/* How many wait in the kernel's queue: of a listening socket, that is what stands there. */
+static unsigned
+queue_length(const struct listener *listener)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof(info);
+
+    (void)getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    return info.tcpi_unacked;
+}
+
+/*
+ * The table is full. Whoever comes waits in the kernel's queue until somebody leaves, or rests
+ * for long enough. False: the first in the queue has waited for its time.
+ */
+static bool
+wait_for_room(struct listener *listener)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (listener->marked == 0) {
+        listener->marked = queue_length(listener);
+        listener->marked_ms = now_ms;
+    }
+    if (listener->marked == 0)
+        return true;
+    ask_room(listener);
+    if (now_ms - listener->marked_ms >= LISTEN_QUEUE_MS)
+        return false;
+    listen_pause(listener, "max_clients");
+    return true;
+}
+
+/* The first in the queue; -1 and errno if there is none, or no descriptor for it. */
+static int
+accept_one(struct listener *listener, struct sockaddr_storage *from)
+{
+    socklen_t size = sizeof(*from);
+    int fd =
+        accept4(listener->fd, (struct sockaddr *)from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd != -1 && listener->marked > 0)
+        listener->marked--;
+    return fd;
+}
+
+/* Takes the socket over: whoever came is told why there is no place. */
+static void
+turn_away(struct listener *listener, int fd, enum reason reason, const char *why)
+{
+    stat_add(&listener->worker->stats.reasons[reason], 1);
+    answer_turn_away(fd, listener->worker->epoch->config, reason);
+    tell(listener, NEWS_TURNED_AWAY, why);
+}
+
+/*
+ * Accepts whoever is first in the queue, and takes them in: where nothing is booked, in the
+ * place of one that rests. Where there is none, they are told. False, with errno: nobody came
+ * in.
+ */
+static bool
+accept_next(struct listener *listener, bool is_booked)
+{
+    struct worker *worker = listener->worker;
+    struct sockaddr_storage from;
+    int fd = accept_one(listener, &from);
+
+    if (fd == -1 && is_booked)
+        client_unbook(worker);
+    if (fd == -1)
+        return false;
+    if (is_booked || (client_evict(worker) && client_book(worker)))
+        client_open(worker, fd, (const struct sockaddr *)&from);
+    else
+        turn_away(listener, fd, REASON_CLIENTS_FULL, "max_clients");
+    return true;
 }
 
 /* Whoever came is told that there are no descriptors, by means of the last one. */
 static bool
-turn_away(struct listener *listener)
+turn_away_by_spare(struct listener *listener)
 {
-    int fd = -1;
+    struct sockaddr_storage from;
+    int fd;
 
     if (!spare_give_up(&listener->spare))
         return false;
-    fd = accept4(evconnlistener_get_fd(listener->accepting), NULL, NULL,
-                 SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd != -1) {
-        stat_add(&listener->worker->stats.reasons[REASON_NO_DESCRIPTORS], 1);
-        answer_turn_away(fd, listener->worker->epoch->config, REASON_NO_DESCRIPTORS);
-        tell(listener, "client turned away", err_word(ERR_NO_DESCRIPTORS));
-    }
+    fd = accept_one(listener, &from);
+    if (fd != -1)
+        turn_away(listener, fd, REASON_NO_DESCRIPTORS, err_word(ERR_NO_DESCRIPTORS));
     spare_hold(&listener->spare);
     return fd != -1;
 }
 
 /*
- * Out of descriptors, what is worth least goes: a parked connection, then a client that rests.
- * The listener is readable still and tries again at once.
+ * Nobody was accepted. May more be? Out of descriptors, what is worth least goes: a parked
+ * connection, then a client that rests.
  */
+static bool
+goes_on_after(struct listener *listener, int number)
+{
+    struct worker *worker = listener->worker;
+    enum err err = err_from_errno(number);
+
+    if (number == EAGAIN) {
+        listener->marked = 0;
+        return false;
+    }
+    if (number == EINTR || number == ECONNABORTED)
+        return true;
+    if (err == ERR_NO_DESCRIPTORS &&
+        (pool_evict(worker->pool) || client_evict(worker) || turn_away_by_spare(listener)))
+        return true;
+    listen_pause(listener, err_word(err));
+    return false;
+}
+
 static void
-on_accept_error(struct evconnlistener *accepting, void *arg)
+on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct listener *listener = arg;
-    struct worker *worker = listener->worker;
-    enum err err = err_from_errno(errno);
 
-    (void)accepting;
-    if (err == ERR_NO_DESCRIPTORS &&
-        (pool_evict(worker->pool) || client_evict(worker) || turn_away(listener)))
-        return;
-    listen_pause(listener, err_word(err));
+    (void)fd;
+    (void)what;
+    for (unsigned i = 0; i < LISTEN_PER_TURN; i++) {
+        bool is_booked = client_book(listener->worker);
+
+        if (!is_booked && !client_is_evictable(listener->worker) && wait_for_room(listener))
+            return;
+        if (!accept_next(listener, is_booked) && !goes_on_after(listener, errno))
+            return;
+    }
 }
 
 void
@@ -163,15 +236,14 @@ listen_start(struct worker *worker, int fd)
     struct listener *listener = xcalloc(1, sizeof(*listener));
 
     listener->worker = worker;
-    /* Backlog 0: the socket listens already. */
-    listener->accepting =
-        evconnlistener_new(worker->base, on_accept, listener,
-                           LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    listener->fd = fd;
+    listener->readable =
+        event_new(worker->base, fd, EV_READ | EV_PERSIST, on_readable, listener);
     listener->resume = evtimer_new(worker->base, on_resume, listener);
-    if (listener->accepting == NULL || listener->resume == NULL)
+    if (listener->readable == NULL || listener->resume == NULL)
         abort(); /* only for want of memory */
     spare_init(&listener->spare);
-    evconnlistener_set_error_cb(listener->accepting, on_accept_error);
+    event_add(listener->readable, NULL);
     TAILQ_INSERT_TAIL(&worker->listeners, listener, link);
 }
 
@@ -179,19 +251,10 @@ listen_start(struct worker *worker, int fd)
 static void
 accept_queued(struct listener *listener)
 {
-    int listening = evconnlistener_get_fd(listener->accepting);
-
-    for (unsigned i = 0; i < LISTEN_LAST; i++) {
-        struct sockaddr_storage from;
-        socklen_t size = sizeof(from);
-        int fd =
-            accept4(listening, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (fd != -1)
-            client_open(listener->worker, fd, (struct sockaddr *)&from);
-        else if (errno != EINTR && errno != ECONNABORTED)
+    for (unsigned i = 0; i < LISTEN_LAST; i++)
+        if (!accept_next(listener, client_book(listener->worker)) && errno != EINTR &&
+            errno != ECONNABORTED)
             break;
-    }
 }
 
 void
@@ -199,8 +262,9 @@ listen_end(struct listener *listener)
 {
     accept_queued(listener);
     TAILQ_REMOVE(&listener->worker->listeners, listener, link);
+    event_free(listener->readable);
     event_free(listener->resume);
     spare_fini(&listener->spare);
-    evconnlistener_free(listener->accepting);
+    close(listener->fd);
     free(listener);
 }

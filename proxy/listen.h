@@ -5,8 +5,8 @@
 
 /*
  * A listening socket on its worker's base. Where proxy.max_clients are connected, one that has
- * rested long enough makes room, or accepting pauses. Out of descriptors, a parked connection
- * or a client that rests is closed, or whoever comes is told so.
+ * rested long enough makes room; if none does for a while, whoever waits is told so. Out of
+ * descriptors, a parked connection or a client that rests is closed, or whoever comes is told.
  */
 struct listener;
 
