@@ -91,6 +91,21 @@ stream_has_ended(const struct stream *stream)
     return poll(&end, 1, 0) == 1;
 }
 
+bool
+stream_end_age(const struct stream *stream, unsigned *age_ms)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof(info);
+
+    if (getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1 ||
+        size <= offsetof(struct tcp_info, tcpi_last_ack_recv) ||
+        info.tcpi_state != TCP_CLOSE_WAIT)
+        return false;
+    /* A FIN acknowledges, too, and nothing comes behind one. */
+    *age_ms = info.tcpi_last_ack_recv;
+    return true;
+}
+
 void
 stream_close(struct stream *stream)
 {

@@ -47,6 +47,12 @@ enum pulse stream_pulse(const struct stream *stream);
 /* Has the far side ended or reset the connection, whatever is left to read? */
 bool stream_has_ended(const struct stream *stream);
 
+/*
+ * How long ago the far side ended the connection, in milliseconds by the kernel's clock. False:
+ * it did not end it, or broke it off (RST), of which the kernel keeps no time.
+ */
+bool stream_end_age(const struct stream *stream, unsigned *age_ms);
+
 /* Closes the socket; the stream is empty (fd -1) afterwards. Empty streams are fine. */
 void stream_close(struct stream *stream);
 

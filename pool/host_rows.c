@@ -91,7 +91,8 @@ static void
 on_host(const struct host *host, void *arg)
 {
     struct gathering *gathering = arg;
-    struct host_row row = {.port = host->key.port};
+    struct host_row row = {.port = host->key.port,
+                           .idle_limit_ms = habit_limit_ms(&host->habit)};
 
     ledger_read_counts(&host->ledger, &row.figures);
     gathering->sums->remembered++;

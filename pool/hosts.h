@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "base/map.h"
+#include "pool/habit.h"
 #include "pool/key.h"
 #include "pool/ledger.h"
 #include "pool/limits.h"
@@ -25,6 +26,7 @@ struct host {
     struct hosts_shard *shard;
     unsigned references; /* under the shard's lock, as is the entry */
     TAILQ_ENTRY(host) resting;
+    struct habit habit; /* when its origin closes idle connections */
     struct pool_key key;
     struct ledger ledger;
 };

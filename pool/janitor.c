@@ -8,8 +8,10 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "pool/bucket.h"
+#include "pool/hosts.h"
 #include "pool/lane.h"
 
 /* Room for what parks between counting and copying; the rest waits for the next sweep. */
@@ -22,6 +24,25 @@ compare_ids(const void *left, const void *right)
     uint64_t b = *(const uint64_t *)right;
 
     return (a > b) - (a < b);
+}
+
+/* What a sweep takes out has reached its host's limit, or ours. */
+static void
+learn_from(struct pool *pool, const struct upstream_list *spent)
+{
+    uint64_t now_us = clock_now_us();
+    struct upstream *upstream;
+
+    TAILQ_FOREACH (upstream, spent, in_shard) {
+        struct host *host = upstream->host;
+
+        if (upstream_has_outlived(upstream, &pool->limits, now_us)) {
+            habit_note_outlived(&host->habit, now_us);
+        } else if (!upstream_is_spent(upstream, &pool->limits, now_us)) {
+            ledger_add(&host->ledger, LEDGER_RETIRED, 1);
+            atomic_fetch_add_explicit(&pool->stats[POOL_STAT_RETIRED], 1, memory_order_relaxed);
+        }
+    }
 }
 
 /* Returns how many there were. */
@@ -65,10 +86,12 @@ judge_all(struct pool *pool, struct upstream_list *list)
 
     while ((upstream = TAILQ_FIRST(list)) != NULL) {
         TAILQ_REMOVE(list, upstream, in_shard);
-        if (pool_probe(pool, &upstream->bucket->key, &upstream->stream) == PULSE_QUIET)
+        if (pool_probe(pool, &upstream->bucket->key, &upstream->stream) == PULSE_QUIET) {
             shelf_give(pool->shelf, upstream);
-        else
-            pool_discard(pool, upstream);
+            continue;
+        }
+        pool_note_end(pool, upstream);
+        pool_discard(pool, upstream);
     }
 }
 
@@ -82,6 +105,7 @@ sweep_shard(struct pool *pool, unsigned index)
     size_t count;
 
     count = shelf_look(pool->shelf, index, &list, entries, room);
+    learn_from(pool, &list);
     discard_all(pool, &list);
     if (count > 0)
         count = find_noisy(entries, count, ids);
@@ -96,9 +120,12 @@ sweep_shard(struct pool *pool, unsigned index)
 void
 janitor_sweep(struct pool *pool)
 {
+    uint64_t began_us = clock_now_us();
+
     for (unsigned i = 0; i < SHELF_SHARDS; i++)
         if (shelf_parked_in(pool->shelf, i) > 0)
             sweep_shard(pool, i);
+    atomic_store_explicit(&pool->swept_us, began_us, memory_order_relaxed);
 }
 
 uint64_t

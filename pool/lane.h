@@ -25,6 +25,7 @@ struct pool {
     struct times connect_times; /* of new connections to whatever host */
     struct times dns_times;
     struct quarantine *quarantine;
+    _Atomic uint64_t swept_us; /* what was parked then was seen alive after that */
     _Atomic unsigned tunnels;
     _Atomic unsigned pinned;
     stat_counter stats[POOL_STAT_COUNT]; /* what no lane did; written by any thread */
@@ -61,6 +62,12 @@ enum pulse pool_probe(struct pool *pool, const struct pool_key *key,
 /* Such bytes came from this connection, if it did not end behind them. Any thread. */
 void pool_note_stray(struct pool *pool, const struct pool_key *key,
                      const struct stream *stream);
+
+/*
+ * A parked connection is no longer quiet: if its origin has ended it, that teaches the host's
+ * habit. Its owner, before it is closed. Any thread.
+ */
+void pool_note_end(struct pool *pool, const struct upstream *upstream);
 
 /* May connections to this host be used more than once? Any thread. */
 bool pool_trusts(struct pool *pool, const struct pool_key *key);

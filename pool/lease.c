@@ -73,13 +73,17 @@ static bool
 lease_try(struct lease *lease, struct upstream *upstream)
 {
     struct lane *lane = lease->lane;
+    uint64_t now_us = clock_now_us();
 
-    if (upstream_is_spent(upstream, &lane->pool->limits, clock_now_us())) {
+    if (upstream_is_spent(upstream, &lane->pool->limits, now_us) ||
+        upstream_is_retired(upstream, &lane->pool->limits, now_us)) {
         lane_discard(lane, upstream);
         return false;
     }
     if (pool_probe(lane->pool, &lease->key, &upstream->stream) != PULSE_QUIET) {
         stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
+        ledger_add(&upstream->host->ledger, LEDGER_FOUND_DEAD, 1);
+        pool_note_end(lane->pool, upstream);
         lane_discard(lane, upstream);
         return false;
     }

@@ -80,6 +80,9 @@ enum pulse lease_probe(const struct lease *lease);
 /* Bytes were read from a HELD lease's connection that nobody asked for: its host is caught. */
 void lease_note_stray(const struct lease *lease);
 
+/* What came in place of an answer, on a HELD lease's connection that was used before. */
+void lease_note_dead(struct lease *lease);
+
 /* What HTTP learned about whether and how the connection may be used again. */
 struct park_terms {
     unsigned idle_timeout_ms; /* announced by the origin's Keep-Alive; 0: nothing announced */

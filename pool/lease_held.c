@@ -103,6 +103,7 @@ may_serve_again(struct lease *lease, const struct park_terms *terms)
         upstream->idle_limit_ms = announced_limit(terms->idle_timeout_ms);
     upstream->is_used_up = terms->has_uses_left && terms->uses_left == 0;
     upstream->used_us = now_us;
+    upstream->is_scout = false;
     atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
     if (upstream_is_spent(upstream, &lease->lane->pool->limits, now_us))
         return false;
@@ -162,6 +163,21 @@ void
 lease_note_stray(const struct lease *lease)
 {
     pool_note_stray(lease->lane->pool, &lease->key, &lease->upstream->stream);
+}
+
+void
+lease_note_dead(struct lease *lease)
+{
+    struct host *host = lease->upstream->host;
+    unsigned idle_ms = lease->facts.idle_ms;
+
+    /* What sends strays may be alive. */
+    if (!stream_has_ended(&lease->upstream->stream))
+        return;
+    stat_add(&lease->lane->stats[POOL_STAT_MET_DEAD], 1);
+    ledger_add(&host->ledger, LEDGER_MET_DEAD, 1);
+    /* It was alive when it was taken: its end and the request crossed. */
+    habit_note_end(&host->habit, idle_ms, idle_ms, clock_now_us());
 }
 
 enum err

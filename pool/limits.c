@@ -13,6 +13,7 @@ void
 limits_set(struct pool_limits *limits, const struct pool_settings *settings)
 {
     limit_set(&limits->idle_timeout_ms, settings->idle_timeout_ms);
+    limit_set(&limits->learns_idle_timeout, settings->learns_idle_timeout);
     limit_set(&limits->max_age_ms, settings->max_age_ms);
     limit_set(&limits->max_uses, settings->max_uses);
     limit_set(&limits->max_per_host, settings->max_per_host);

@@ -11,6 +11,7 @@
  */
 struct pool_limits {
     _Atomic unsigned idle_timeout_ms;
+    _Atomic unsigned learns_idle_timeout;
     _Atomic unsigned max_age_ms;
     _Atomic unsigned max_uses;
     _Atomic unsigned max_per_host;

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "pool/dial.h"
@@ -162,6 +163,29 @@ pool_probe(struct pool *pool, const struct pool_key *key, const struct stream *s
     if (pulse == PULSE_NOISY)
         pool_note_stray(pool, key, stream);
     return pulse;
+}
+
+void
+pool_note_end(struct pool *pool, const struct upstream *upstream)
+{
+    uint64_t now_us = clock_now_us();
+    uint64_t alive_us = atomic_load_explicit(&pool->swept_us, memory_order_relaxed);
+    uint64_t gone_us = now_us;
+    unsigned age_ms;
+
+    if (!stream_has_ended(&upstream->stream))
+        return;
+    if (alive_us < upstream->used_us)
+        alive_us = upstream->used_us;
+    if (stream_end_age(&upstream->stream, &age_ms)) {
+        /* Two clocks, of which one is coarse. */
+        if (now_us - alive_us > (uint64_t)age_ms * 1000)
+            alive_us = now_us - (uint64_t)age_ms * 1000;
+        gone_us = alive_us;
+    }
+    ledger_add(&upstream->host->ledger, LEDGER_ENDED, 1);
+    habit_note_end(&upstream->host->habit, (unsigned)((alive_us - upstream->used_us) / 1000),
+                   (unsigned)((gone_us - upstream->used_us) / 1000), now_us);
 }
 
 bool

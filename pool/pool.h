@@ -27,6 +27,7 @@ enum pool_stat {
 
 struct pool_settings {
     unsigned idle_timeout_ms;     /* a parked connection is closed after this long */
+    bool learns_idle_timeout;     /* earlier where its origin would close it; see habit.h */
     unsigned max_age_ms;          /* since connect; 0: no limit */
     unsigned max_uses;            /* exchanges on one connection; 0: no limit */
     unsigned max_per_host;        /* parked + leased + dialing, for one key */

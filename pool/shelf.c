@@ -128,7 +128,12 @@ static enum shelf_got
 take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *waiter,
             struct shelf_gift *got, struct upstream **evicted)
 {
-    got->stream = bucket_pick(bucket, waiter->want, fresh_us(shelf), clock_now_us());
+    uint64_t now_us = clock_now_us();
+
+    got->stream = bucket_pick(bucket, waiter->want, fresh_us(shelf), now_us);
+    /* The newest is: so are the others. The janitor closes them, or sees how they end. */
+    if (got->stream != NULL && upstream_is_retired(got->stream, shelf->limits, now_us))
+        got->stream = NULL;
     if (got->stream != NULL) {
         bucket_unpark(got->stream);
         shelf_note_starving(shelf, bucket);

@@ -133,8 +133,8 @@ struct shelf_entry {
 };
 
 /*
- * Takes out what is spent in a shard (their slots stay with them) and copies the others, at
- * most room of them. Returns how many were copied.
+ * Takes out what is spent or retired in a shard (their slots stay with them) and copies the
+ * others, at most room of them. Returns how many were copied.
  */
 size_t shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
                   struct shelf_entry *entries, size_t room);

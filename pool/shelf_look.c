@@ -7,8 +7,21 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "pool/hosts.h"
 #include "pool/shelf.h"
 #include "pool/shelf_inside.h"
+
+/* Under the lock. One in some that are retired stays. */
+static bool
+is_over(struct upstream *upstream, const struct pool_limits *limits, uint64_t now_us)
+{
+    if (upstream_is_spent(upstream, limits, now_us))
+        return true;
+    if (upstream->is_scout || !upstream_is_retired(upstream, limits, now_us))
+        return false;
+    upstream->is_scout = habit_sends_scout(&upstream->host->habit);
+    return !upstream->is_scout;
+}
 
 /* Under the lock: off the shelf and into a list of the caller's; its slot stays with it. */
 static void
@@ -32,7 +45,7 @@ shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
     pthread_mutex_lock(&shard->lock);
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
-        if (upstream_is_spent(upstream, shelf->limits, now_us))
+        if (is_over(upstream, shelf->limits, now_us))
             pull(shelf, upstream, spent);
         else if (count < room)
             entries[count++] = (struct shelf_entry){upstream->id, upstream->stream.fd};

@@ -43,6 +43,27 @@ upstream_is_spent(const struct upstream *upstream, const struct pool_limits *lim
     return has_passed(upstream->used_us, idle_ms, now_us);
 }
 
+bool
+upstream_is_retired(const struct upstream *upstream, const struct pool_limits *limits,
+                    uint64_t now_us)
+{
+    unsigned limit_ms = upstream->host != NULL ? habit_limit_ms(&upstream->host->habit) : 0;
+    unsigned way_ms = upstream->connect_ms;
+
+    if (limit_ms == 0 || !limit_of(&limits->learns_idle_timeout))
+        return false;
+    /* A request has to be there in time: a round trip, but for one that took oddly long. */
+    return has_passed(upstream->used_us,
+                      way_ms < limit_ms / 2 ? limit_ms - way_ms : limit_ms / 2, now_us);
+}
+
+bool
+upstream_has_outlived(const struct upstream *upstream, const struct pool_limits *limits,
+                      uint64_t now_us)
+{
+    return has_passed(upstream->used_us, limit_of(&limits->idle_timeout_ms), now_us);
+}
+
 void
 upstream_close(struct upstream *upstream, struct tuple_table *table)
 {

@@ -30,6 +30,7 @@ struct upstream {
     unsigned connect_ms;
     bool was_parked;
     bool is_by_dns;  /* name servers said that the host is there */
+    bool is_scout;   /* left open to see when the origin closes it; see pool/habit.h */
     bool is_used_up; /* the origin announced that it takes no more requests */
     TAILQ_ENTRY(upstream) in_bucket;
     TAILQ_ENTRY(upstream) in_shard;
@@ -43,6 +44,14 @@ TAILQ_HEAD(upstream_list, upstream);
  */
 bool upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
                        uint64_t now_us);
+
+/* Idle for so long that its origin, by its habit, is about to close it? */
+bool upstream_is_retired(const struct upstream *upstream, const struct pool_limits *limits,
+                         uint64_t now_us);
+
+/* Idle for as long as the settings allow, while its origin kept it? */
+bool upstream_has_outlived(const struct upstream *upstream, const struct pool_limits *limits,
+                           uint64_t now_us);
 
 /*
  * Takes it out of the table, closes it and frees it. Its slot is the caller's business. Not

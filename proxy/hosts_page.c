@@ -86,12 +86,9 @@ number(uint64_t value)
 
 /* Of nothing there is no share, and no median. */
 static json_t *
-ratio_of(const struct ledger_figures *figures)
+ratio_of(uint64_t part, uint64_t all)
 {
-    uint64_t reused = figures->counts[LEDGER_REUSED];
-    uint64_t all = reused + figures->counts[LEDGER_OPENED];
-
-    return all > 0 ? json_real((double)reused / (double)all) : json_null();
+    return all > 0 ? json_real((double)part / (double)all) : json_null();
 }
 
 static json_t *
@@ -103,12 +100,16 @@ median_of(uint32_t median_us, unsigned samples)
 static void
 add_counts(json_t *to, const struct ledger_figures *figures)
 {
+    const uint64_t *counts = figures->counts;
+    uint64_t reused = counts[LEDGER_REUSED];
+    uint64_t dead = counts[LEDGER_FOUND_DEAD] + counts[LEDGER_MET_DEAD];
+
     for (unsigned i = 0; i < LEDGER_COUNT; i++)
-        json_object_set_new(to, ledger_word(i), number(figures->counts[i]));
-    json_object_set_new(
-        to, "saved_us",
-        number(figures->counts[LEDGER_SAVED_CONNECT] + figures->counts[LEDGER_SAVED_DNS]));
-    json_object_set_new(to, "reuse_ratio", ratio_of(figures));
+        json_object_set_new(to, ledger_word(i), number(counts[i]));
+    json_object_set_new(to, "dead_ratio", ratio_of(dead, reused + counts[LEDGER_FOUND_DEAD]));
+    json_object_set_new(to, "saved_us",
+                        number(counts[LEDGER_SAVED_CONNECT] + counts[LEDGER_SAVED_DNS]));
+    json_object_set_new(to, "reuse_ratio", ratio_of(reused, reused + counts[LEDGER_OPENED]));
 }
 
 static void
@@ -132,6 +133,8 @@ host_of(const struct host_row *row)
     json_object_set_new(host, "port", number(row->port));
     add_counts(host, &row->figures);
     add_times(host, &row->figures);
+    json_object_set_new(host, "idle_limit_ms",
+                        row->idle_limit_ms > 0 ? number(row->idle_limit_ms) : json_null());
     return host;
 }
 

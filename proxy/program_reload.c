@@ -13,6 +13,7 @@ program_pool_settings(const struct config *config)
 {
     return (struct pool_settings){
         .idle_timeout_ms = config->pool_idle_timeout,
+        .learns_idle_timeout = config->pool_learn_idle_timeout == SWITCH_ON,
         .max_age_ms = config->pool_max_age,
         .max_uses = config->pool_max_uses,
         .max_per_host = config->pool_max_per_host,

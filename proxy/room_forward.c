@@ -8,15 +8,23 @@
 
 /*
  * Nothing came back on a connection that had served before: the origin closed it while it was
- * parked, and has not seen this request. Then it is sent once more, on a new connection; if it
- * must not be repeated, only where not a byte of it was taken (RFC 9110 §9.2.2).
+ * parked, and has not seen this request.
+ */
+static bool
+has_met_end(const struct exchange *exchange)
+{
+    return exchange->facts.may_be_stale && !exchange->has_answer &&
+           (exchange->received_here == 0 || exchange->is_answer_old);
+}
+
+/*
+ * Then it is sent once more, on a new connection; if it must not be repeated, only where not a
+ * byte of it was taken (RFC 9110 §9.2.2).
  */
 static bool
 may_retry(const struct exchange *exchange)
 {
-    return exchange->facts.may_be_stale && !exchange->is_retry && !exchange->has_answer &&
-           !exchange->is_mid_handshake &&
-           (exchange->received_here == 0 || exchange->is_answer_old) &&
+    return has_met_end(exchange) && !exchange->is_retry && !exchange->is_mid_handshake &&
            (exchange->is_replayable ||
             (exchange->sent_here == 0 && exchange->request_body.kind == BODY_NONE));
 }
@@ -24,6 +32,8 @@ may_retry(const struct exchange *exchange)
 static enum step
 origin_lost(struct exchange *exchange)
 {
+    if (has_met_end(exchange))
+        lease_note_dead(exchange->lease);
     if (may_retry(exchange)) {
         watch_shut(&exchange->watch);
         if (exchange->is_pinned)

@@ -35,6 +35,7 @@ bench_init(struct bench *bench)
     strcpy(settings.hosts_file, bench->hosts_file);
     strcpy(settings.servers, "127.0.0.1:1");
     bench->settings = (struct pool_settings){.idle_timeout_ms = 60000,
+                                             .learns_idle_timeout = true,
                                              .max_per_host = 10,
                                              .max_parked_per_host = 10,
                                              .max_dials_per_host = 10,

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "pool/hosts.h"
 #include "pool/lane.h"
 #include "tests/unit/pool/rig.h"
 
@@ -66,12 +67,14 @@ setup(void **state)
     struct yard *yard = xcalloc(1, sizeof(*yard));
 
     yard->settings = (struct pool_settings){.idle_timeout_ms = 60000,
+                                            .learns_idle_timeout = true,
                                             .max_age_ms = 600000,
                                             .max_per_host = 10,
                                             .max_parked_per_host = 10,
                                             .max_dials_per_host = 10,
                                             .max_total = 10,
-                                            .max_waiting = 10};
+                                            .max_waiting = 10,
+                                            .max_hosts = 16};
     yard->pool = pool_new(&yard->settings);
     yard_of_poll = yard;
     *state = yard;
@@ -112,6 +115,7 @@ park_at(struct yard *yard, const char *host, uint16_t port)
     upstream->stream.fd = ends[0];
     upstream->row = tuple_insert(yard->pool->table, &key, &local, &remote);
     upstream->bucket = taker.got.slot;
+    upstream->host = hosts_obtain(yard->pool->hosts, &key);
     upstream->id = upstream->row->id;
     upstream->opened_us = clock_now_us();
     upstream->used_us = upstream->opened_us;
@@ -308,6 +312,146 @@ closing_a_host_leaves_what_is_in_use(void **state)
     close(peer);
 }
 
+static struct habit *
+habit_of(struct yard *yard)
+{
+    struct pool_key key = rig_key("a.test");
+    struct host *host = hosts_obtain(yard->pool->hosts, &key);
+
+    hosts_leave(host);
+    return &host->habit;
+}
+
+/* The only parked connection is closed by its origin, once it was idle for almost idle_ms. */
+static void
+origin_closes(struct yard *yard, int peer, unsigned idle_ms)
+{
+    rig_advance_ms(idle_ms);
+    sweep_leaves(yard, 1);
+    close(peer);
+    rig_advance_ms(100);
+    sweep_leaves(yard, 0);
+}
+
+/* Two that were closed after 5 s make a habit. */
+static void
+teach(struct yard *yard)
+{
+    origin_closes(yard, park(yard), 4900);
+    assert_int_equal(habit_limit_ms(habit_of(yard)), 0);
+    origin_closes(yard, park(yard), 4900);
+    /* It was last seen alive at 4900, and an eighth of that is kept as a margin. */
+    assert_int_equal(habit_limit_ms(habit_of(yard)), 4900 - 4900 / 8);
+}
+
+static void
+ends_teach_when_the_origin_loses_patience(void **state)
+{
+    struct yard *yard = *state;
+
+    teach(yard);
+}
+
+static void
+connections_are_retired_before_their_origin_closes_them(void **state)
+{
+    struct yard *yard = *state;
+    int peers[10];
+    char byte;
+
+    teach(yard);
+    for (size_t i = 0; i < 10; i++)
+        peers[i] = park(yard);
+    rig_advance_ms(4287);
+    sweep_leaves(yard, 10);
+    rig_advance_ms(1);
+    /* All but the scout. */
+    sweep_leaves(yard, 1);
+    assert_int_equal(stat_read(&pool_stats(yard->pool)[POOL_STAT_RETIRED]), 9);
+    for (size_t i = 0; i < 10; i++) {
+        assert_int_equal(recv(peers[i], &byte, 1, MSG_DONTWAIT), i == 0 ? -1 : 0);
+        close(peers[i]);
+    }
+    sweep_leaves(yard, 0);
+}
+
+static void
+nothing_is_retired_if_that_is_off(void **state)
+{
+    struct yard *yard = *state;
+    int peer;
+
+    teach(yard);
+    yard->settings.learns_idle_timeout = false;
+    pool_configure(yard->pool, &yard->settings);
+    close(park(yard));
+    sweep_leaves(yard, 0);
+    peer = park(yard);
+    rig_advance_ms(59999);
+    sweep_leaves(yard, 1);
+    assert_int_equal(habit_of(yard)->reached, 0);
+    close(peer);
+}
+
+static void
+retired_connection_is_nobodys(void **state)
+{
+    struct yard *yard = *state;
+    struct taker taker = {.waiter = {.want = SHELF_ANY, .on_granted = rig_on_granted}};
+    struct pool_key key = rig_key("a.test");
+    int peer;
+
+    teach(yard);
+    peer = park(yard);
+    rig_advance_ms(4288);
+    assert_int_equal(shelf_take(yard->pool->shelf, &key, &taker.waiter, &taker.got),
+                     SHELF_GOT_SLOT);
+    assert_true(shelf_leave(yard->pool->shelf, &taker.waiter));
+    shelf_release(yard->pool->shelf, taker.got.slot);
+    /* The first of them is a scout. */
+    sweep_leaves(yard, 1);
+    close(peer);
+}
+
+static void
+scouts_tell_that_the_origin_waits_longer(void **state)
+{
+    struct yard *yard = *state;
+
+    teach(yard);
+    /* From the first surprise on every other is a scout; the eighth age pushes out the first.
+     */
+    for (int i = 0; i < 13; i++) {
+        int peer = park(yard);
+
+        rig_advance_ms(5000);
+        pool_sweep(yard->pool);
+        if (habit_of(yard)->reached % 2 == 1) {
+            origin_closes(yard, peer, 4900);
+            continue;
+        }
+        sweep_leaves(yard, 0);
+        close(peer);
+    }
+    assert_int_equal(habit_limit_ms(habit_of(yard)), 9900 - 1000);
+}
+
+static void
+scout_ends_with_our_own_patience(void **state)
+{
+    struct yard *yard = *state;
+    int peer;
+
+    teach(yard);
+    peer = park(yard);
+    rig_advance_ms(59999);
+    sweep_leaves(yard, 1);
+    rig_advance_ms(1);
+    sweep_leaves(yard, 0);
+    close(peer);
+    assert_true(habit_of(yard)->is_doubted);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -325,6 +469,12 @@ main(void)
         TEST(clearing_closes_all_that_is_parked),
         TEST(closing_a_host_leaves_others_alone),
         TEST(closing_a_host_leaves_what_is_in_use),
+        TEST(ends_teach_when_the_origin_loses_patience),
+        TEST(connections_are_retired_before_their_origin_closes_them),
+        TEST(nothing_is_retired_if_that_is_off),
+        TEST(retired_connection_is_nobodys),
+        TEST(scouts_tell_that_the_origin_waits_longer),
+        TEST(scout_ends_with_our_own_patience),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
