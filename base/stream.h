@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 #include "base/err.h"
@@ -22,6 +23,14 @@ enum pulse {
     PULSE_GONE,  /* closed or broken */
 };
 
+/* What the kernel knows of the way to the far side. */
+struct stream_path {
+    uint32_t rtt_us;     /* smoothed */
+    uint32_t rtt_min_us; /* 0: the kernel does not say */
+    uint32_t cwnd;       /* congestion window, in segments */
+    uint32_t resent;     /* segments that had to be sent again, since connect() */
+};
+
 /* Reads what is there. ERR_AGAIN: nothing; ERR_CLOSED: the far side's end. */
 enum err stream_read(struct stream *stream, void *to, size_t size, size_t *got);
 
@@ -37,6 +46,9 @@ size_t stream_unacknowledged(const struct stream *stream);
  * far side's kernel may hold back more (Nagle), and send it just when we have written again.
  */
 void stream_acknowledge(const struct stream *stream);
+
+/* False, and path untouched, for what is no connected socket of TCP. One system call. */
+bool stream_measure(const struct stream *stream, struct stream_path *path);
 
 /* Tells the far side that no more comes; what it sends can still be read. */
 enum err stream_finish(struct stream *stream);

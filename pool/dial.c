@@ -194,6 +194,7 @@ dial_try(struct dial *dial, const struct address *address)
         dial->err = attempt_reason(dial->err, err);
         return false;
     }
+    tuple_set_client(dial->request.lane->pool->table, attempt->row, dial->request.client);
     dial->pending++;
     timer_start(&dial->pace, DIAL_PACE_MS);
     return true;

@@ -28,7 +28,8 @@ struct dial_request {
     struct bucket *slot; /* held for the dial's life; NULL for a tunnel */
     const struct pool_key *key;
     lease_rule *rule;
-    const void *rule_arg; /* borrowed until the dial is detached */
+    const void *rule_arg;         /* borrowed until the dial is detached */
+    const struct address *client; /* likewise */
     /* Called once, with the dial freed already; inside dial_run() if it ends at once. */
     void (*on_end)(const struct dial_end *end);
 };

@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -78,6 +79,21 @@ find_noisy(const struct shelf_entry *entries, size_t count, uint64_t *ids)
     return found;
 }
 
+/* Ids in ascending order. */
+struct id_list {
+    const uint64_t *ids;
+    size_t count;
+};
+
+static bool
+is_listed(const struct upstream *upstream, const void *arg)
+{
+    const struct id_list *list = arg;
+
+    return bsearch(&upstream->id, list->ids, list->count, sizeof(*list->ids), compare_ids) !=
+           NULL;
+}
+
 /* The descriptor may have been another's when it was polled: what is quiet goes back. */
 static void
 judge_all(struct pool *pool, struct upstream_list *list)
@@ -110,7 +126,7 @@ sweep_shard(struct pool *pool, unsigned index)
     if (count > 0)
         count = find_noisy(entries, count, ids);
     if (count > 0) {
-        shelf_pull(pool->shelf, index, ids, count, &list);
+        shelf_pull(pool->shelf, index, is_listed, &(struct id_list){ids, count}, &list);
         judge_all(pool, &list);
     }
     free(ids);
@@ -128,8 +144,9 @@ janitor_sweep(struct pool *pool)
     atomic_store_explicit(&pool->swept_us, began_us, memory_order_relaxed);
 }
 
-uint64_t
-janitor_close_host(struct pool *pool, const char *host, uint16_t port)
+/* Closes what is parked and matches. Returns how many these were. */
+static uint64_t
+close_matching(struct pool *pool, shelf_match *match, const void *arg)
 {
     uint64_t count = 0;
 
@@ -138,8 +155,36 @@ janitor_close_host(struct pool *pool, const char *host, uint16_t port)
 
         if (shelf_parked_in(pool->shelf, i) == 0)
             continue;
-        shelf_pull_host(pool->shelf, i, host, port, &list);
+        shelf_pull(pool->shelf, i, match, arg, &list);
         count += discard_all(pool, &list);
     }
     return count;
+}
+
+/* NULL and 0: any. */
+struct host_port {
+    const char *host;
+    uint16_t port;
+};
+
+static bool
+is_of_host(const struct upstream *upstream, const void *arg)
+{
+    const struct pool_key *key = &upstream->bucket->key;
+    const struct host_port *wanted = arg;
+
+    return (wanted->host == NULL || strcmp(key->host, wanted->host) == 0) &&
+           (wanted->port == 0 || key->port == wanted->port);
+}
+
+uint64_t
+janitor_close_host(struct pool *pool, const char *host, uint16_t port)
+{
+    return close_matching(pool, is_of_host, &(struct host_port){host, port});
+}
+
+bool
+janitor_close_id(struct pool *pool, uint64_t id)
+{
+    return close_matching(pool, is_listed, &(struct id_list){&id, 1}) > 0;
 }

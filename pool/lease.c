@@ -113,6 +113,7 @@ lease_dial(struct lease *lease)
         .key = &lease->key,
         .rule = lease->rule,
         .rule_arg = lease->rule_arg,
+        .client = &lease->waiter.client,
         .on_end = on_dial_end,
     };
 
@@ -328,6 +329,8 @@ lease_checkout(struct lane *lane, const struct lease_request *request)
     lease->is_retry = request->want == LEASE_RETRY;
     lease->waiter.want = shelf_want_of(request->want);
     lease->waiter.on_granted = on_granted;
+    lease->waiter.client = *request->client;
+    lease->waiter.since_us = clock_now_us();
     lease->mail.on_mail = on_mail;
     evtimer_assign(&lease->queue_timer, lane->base, on_queue_timeout, lease);
     lease->is_inside = true;
@@ -371,6 +374,7 @@ lease_renew(struct lease *lease)
     lease->state = LEASE_WAITING;
     lease->is_retry = true;
     lease->waiter.want = SHELF_FRESH;
+    lease->waiter.since_us = clock_now_us();
     lease->is_inside = true;
     if (shelf_redial(lease->lane->pool->shelf, slot, &lease->waiter)) {
         lease->slot = slot;

@@ -35,8 +35,9 @@ typedef enum err lease_rule(const void *arg, const struct address *address, bool
 struct lease_request {
     const struct pool_key *key; /* copied */
     enum lease_want want;
-    lease_rule *rule;     /* ERR_OK, ERR_FORBIDDEN or ERR_SELF; any worker's thread */
-    const void *rule_arg; /* borrowed while the lease waits */
+    lease_rule *rule;             /* ERR_OK, ERR_FORBIDDEN or ERR_SELF; any worker's thread */
+    const void *rule_arg;         /* borrowed while the lease waits */
+    const struct address *client; /* whose it is, for those who look on; copied */
     void (*on_lease)(
         void *arg); /* no longer LEASE_WAITING; from the loop, never inside a call */
     void *arg;

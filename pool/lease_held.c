@@ -34,6 +34,21 @@ count_saving(struct lease *lease)
     lease->saving = (struct saving){0};
 }
 
+/* The path changes slowly: a busy connection is not asked after each use. */
+#define MEASURE_EVERY_US 1000000u
+
+static void
+measure(struct upstream *upstream, uint64_t now_us)
+{
+    struct stream_path path;
+
+    if (upstream->measured_us != 0 && now_us - upstream->measured_us < MEASURE_EVERY_US)
+        return;
+    upstream->measured_us = now_us;
+    if (stream_measure(&upstream->stream, &path))
+        tuple_set_path(upstream->row, &path);
+}
+
 void
 lease_begin_use(struct lease *lease)
 {
@@ -53,7 +68,10 @@ lease_begin_use(struct lease *lease)
     facts->id = upstream->id;
     facts->local = row->local;
     facts->remote = row->remote;
+    if (upstream->uses == 1)
+        measure(upstream, now_us);
     tuple_add(&row->uses, 1);
+    tuple_set_client(lease->lane->pool->table, row, &lease->waiter.client);
     tuple_set_state(row, lease->is_tunnel ? TUPLE_TUNNEL : TUPLE_LEASED);
 }
 
@@ -107,6 +125,7 @@ may_serve_again(struct lease *lease, const struct park_terms *terms)
     atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
     if (upstream_is_spent(upstream, &lease->lane->pool->limits, now_us))
         return false;
+    measure(upstream, now_us);
     /* A stray must come now, where the probe or the janitor sees it, not behind a request. */
     stream_acknowledge(&upstream->stream);
     return pool_probe(lease->lane->pool, &lease->key, &upstream->stream) == PULSE_QUIET;

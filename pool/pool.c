@@ -92,6 +92,12 @@ pool_close_parked(struct pool *pool, const char *host, uint16_t port)
     return janitor_close_host(pool, host, port);
 }
 
+bool
+pool_close_id(struct pool *pool, uint64_t id)
+{
+    return janitor_close_id(pool, id);
+}
+
 const stat_counter *
 pool_stats(const struct pool *pool)
 {
@@ -124,10 +130,30 @@ pool_is_own(struct pool *pool, const struct address *accepted_local,
 }
 
 void
-pool_each_connection(struct pool *pool, size_t most_rows,
-                     void (*visit)(const struct tuple_view *view, void *arg), void *arg)
+pool_each_connection(struct pool *pool, void (*visit)(const struct tuple_view *view, void *arg),
+                     void *arg)
 {
-    tuple_each(pool->table, most_rows, visit, arg);
+    tuple_each(pool->table, visit, arg);
+}
+
+void
+pool_each_waiting(struct pool *pool, void (*visit)(const struct waiting_view *view, void *arg),
+                  void *arg)
+{
+    struct shelf_counts counts;
+    struct waiting_view *views;
+
+    shelf_count(pool->shelf, &counts);
+    if (counts.waiting == 0)
+        return;
+    views = xcalloc(counts.waiting, sizeof(*views));
+    for (unsigned i = 0; i < SHELF_SHARDS; i++) {
+        size_t count = shelf_look_at_queues(pool->shelf, i, views, counts.waiting);
+
+        for (size_t k = 0; k < count; k++)
+            visit(&views[k], arg);
+    }
+    free(views);
 }
 
 size_t

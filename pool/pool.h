@@ -75,6 +75,9 @@ void pool_clear(struct pool *pool);
  */
 uint64_t pool_close_parked(struct pool *pool, const char *host, uint16_t port);
 
+/* Closes the connection with this id if it is parked. Any thread. */
+bool pool_close_id(struct pool *pool, uint64_t id);
+
 /* Gauges that belong to the pool, not to a lane. Any thread. */
 struct pool_gauges {
     uint64_t open; /* parked + leased + dialing */

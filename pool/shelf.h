@@ -8,6 +8,7 @@
 
 #include "pool/key.h"
 #include "pool/limits.h"
+#include "pool/tuple.h"
 #include "pool/upstream.h"
 
 /*
@@ -46,14 +47,16 @@ struct shelf_gift {
 };
 
 /*
- * One checkout, embedded in its lease. want, on_granted and has_slot are the lease's to set;
- * the rest is the shelf's.
+ * One checkout, embedded in its lease. What stands before the empty line is the lease's to set
+ * while it does not wait; the rest is the shelf's.
  */
 struct shelf_waiter {
     enum shelf_want want;
     bool has_slot; /* holds a slot already: a dial is under way or will be */
     /* Called once after a grant, by whichever thread gave, without a lock. */
     void (*on_granted)(struct shelf_waiter *waiter);
+    struct address client; /* for those who look on: whose it is, and since when it waits */
+    uint64_t since_us;
 
     enum waiter_state state;
     uint64_t rank; /* its place in the order; kept when it has to wait once more */
@@ -139,17 +142,17 @@ struct shelf_entry {
 size_t shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
                   struct shelf_entry *entries, size_t room);
 
-/* Takes out those of a shard that are still parked under one of these ids, in ascending order.
+/*
+ * Takes out those of a shard that match; their slots stay with them. match is asked under the
+ * lock, so it looks at the upstream and at nothing else.
  */
-void shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t count,
+typedef bool shelf_match(const struct upstream *upstream, const void *arg);
+void shelf_pull(struct shelf *shelf, unsigned index, shelf_match *match, const void *arg,
                 struct upstream_list *pulled);
 
-/*
- * Takes out those of a shard whose key has this host (NULL: any) and port (0: any); their slots
- * stay with them.
- */
-void shelf_pull_host(struct shelf *shelf, unsigned index, const char *host, uint16_t port,
-                     struct upstream_list *pulled);
+/* Copies those who queue in a shard, at most room of them. Returns how many were copied. */
+size_t shelf_look_at_queues(struct shelf *shelf, unsigned index, struct waiting_view *views,
+                            size_t room);
 
 /* How many are parked in a shard, about now. */
 size_t shelf_parked_in(const struct shelf *shelf, unsigned index);

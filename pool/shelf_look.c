@@ -54,17 +54,8 @@ shelf_look(struct shelf *shelf, unsigned index, struct upstream_list *spent,
     return count;
 }
 
-static int
-compare_ids(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
 void
-shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t count,
+shelf_pull(struct shelf *shelf, unsigned index, shelf_match *match, const void *arg,
            struct upstream_list *pulled)
 {
     struct shard *shard = &shelf->shards[index];
@@ -74,35 +65,52 @@ shelf_pull(struct shelf *shelf, unsigned index, const uint64_t *ids, size_t coun
     pthread_mutex_lock(&shard->lock);
     for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
         next = TAILQ_NEXT(upstream, in_shard);
-        if (bsearch(&upstream->id, ids, count, sizeof(*ids), compare_ids) != NULL)
+        if (match(upstream, arg))
             pull(shelf, upstream, pulled);
     }
     pthread_mutex_unlock(&shard->lock);
 }
 
-static bool
-is_of_host(const struct upstream *upstream, const char *host, uint16_t port)
-{
-    const struct pool_key *key = &upstream->bucket->key;
+/* Where those who queue are copied to. */
+struct queue_copy {
+    struct waiting_view *views;
+    size_t room;
+    size_t count;
+    uint64_t now_us;
+};
 
-    return (host == NULL || strcmp(key->host, host) == 0) && (port == 0 || key->port == port);
+static void
+copy_queue(struct map_node *node, void *arg)
+{
+    const struct bucket *bucket = MAP_OWNER(node, struct bucket, node);
+    const struct shelf_waiter *waiter;
+    struct queue_copy *copy = arg;
+
+    TAILQ_FOREACH (waiter, &bucket->queued, entry) {
+        struct waiting_view *view = &copy->views[copy->count];
+
+        if (copy->count == copy->room)
+            return;
+        copy->count++;
+        memcpy(view->host, bucket->key.host, strlen(bucket->key.host) + 1);
+        view->port = bucket->key.port;
+        view->client = waiter->client;
+        view->waited_ms =
+            copy->now_us > waiter->since_us ? (copy->now_us - waiter->since_us) / 1000 : 0;
+    }
 }
 
-void
-shelf_pull_host(struct shelf *shelf, unsigned index, const char *host, uint16_t port,
-                struct upstream_list *pulled)
+size_t
+shelf_look_at_queues(struct shelf *shelf, unsigned index, struct waiting_view *views,
+                     size_t room)
 {
     struct shard *shard = &shelf->shards[index];
-    struct upstream *upstream;
-    struct upstream *next;
+    struct queue_copy copy = {.views = views, .room = room, .now_us = clock_now_us()};
 
     pthread_mutex_lock(&shard->lock);
-    for (upstream = TAILQ_FIRST(&shard->parked); upstream != NULL; upstream = next) {
-        next = TAILQ_NEXT(upstream, in_shard);
-        if (is_of_host(upstream, host, port))
-            pull(shelf, upstream, pulled);
-    }
+    map_each(&shard->buckets, copy_queue, &copy);
     pthread_mutex_unlock(&shard->lock);
+    return copy.count;
 }
 
 size_t

@@ -188,6 +188,39 @@ tuple_count(const struct tuple_table *table)
     return atomic_load_explicit(&table->count, memory_order_relaxed);
 }
 
+void
+tuple_set_client(struct tuple_table *table, struct tuple_row *row, const struct address *client)
+{
+    struct tuple_shard *shard = shard_of(table, row->node.hash);
+
+    /* Nobody else writes it. */
+    if (address_equal(&row->client, client))
+        return;
+    pthread_mutex_lock(&shard->lock);
+    row->client = *client;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void
+tuple_set_path(struct tuple_row *row, const struct stream_path *path)
+{
+    atomic_store_explicit(&row->path.rtt_us, path->rtt_us, memory_order_relaxed);
+    atomic_store_explicit(&row->path.rtt_min_us, path->rtt_min_us, memory_order_relaxed);
+    atomic_store_explicit(&row->path.cwnd, path->cwnd, memory_order_relaxed);
+    atomic_store_explicit(&row->path.resent, path->resent, memory_order_relaxed);
+}
+
+static struct stream_path
+path_of(const struct tuple_path *path)
+{
+    return (struct stream_path){
+        .rtt_us = atomic_load_explicit(&path->rtt_us, memory_order_relaxed),
+        .rtt_min_us = atomic_load_explicit(&path->rtt_min_us, memory_order_relaxed),
+        .cwnd = atomic_load_explicit(&path->cwnd, memory_order_relaxed),
+        .resent = atomic_load_explicit(&path->resent, memory_order_relaxed),
+    };
+}
+
 static uint64_t
 since_ms(uint64_t then_us, uint64_t now_us)
 {
@@ -212,6 +245,11 @@ row_view(const struct tuple_row *row, uint64_t now_us, struct tuple_view *view)
     view->uses = atomic_load_explicit(&row->uses, memory_order_relaxed);
     view->sent_bytes = atomic_load_explicit(&row->sent_bytes, memory_order_relaxed);
     view->received_bytes = atomic_load_explicit(&row->received_bytes, memory_order_relaxed);
+    view->path = path_of(&row->path);
+    view->tls = row->tls;
+    /* Whoever had it last is of no interest once it lies on the shelf. */
+    if (view->state != TUPLE_PARKED)
+        view->client = row->client;
 }
 
 /* Copies a shard's rows into views that have room for so many; returns how many they are. */
@@ -244,14 +282,11 @@ shard_size(struct tuple_shard *shard)
 }
 
 void
-tuple_each(struct tuple_table *table, size_t most_rows,
-           void (*visit)(const struct tuple_view *view, void *arg), void *arg)
+tuple_each(struct tuple_table *table, void (*visit)(const struct tuple_view *view, void *arg),
+           void *arg)
 {
-    size_t left = most_rows;
-
-    for (size_t i = 0; i < TUPLE_SHARDS && left > 0; i++) {
-        size_t size = shard_size(&table->shards[i]);
-        size_t room = size < left ? size : left;
+    for (size_t i = 0; i < TUPLE_SHARDS; i++) {
+        size_t room = shard_size(&table->shards[i]);
         struct tuple_view *views;
 
         if (room == 0)
@@ -261,7 +296,6 @@ tuple_each(struct tuple_table *table, size_t most_rows,
         room = shard_copy(&table->shards[i], views, room);
         for (size_t k = 0; k < room; k++)
             visit(&views[k], arg);
-        left -= room;
         free(views);
     }
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/stream.h"
 #include "pool/key.h"
 #include "pool/pool.h"
 
@@ -14,6 +15,8 @@
  * the local port until just before close(). Any thread.
  */
 enum tuple_state { TUPLE_DIALING, TUPLE_LEASED, TUPLE_PARKED, TUPLE_PINNED, TUPLE_TUNNEL };
+
+#define TUPLE_STATES (TUPLE_TUNNEL + 1)
 
 /* One connection as the admin sees it: a copy, nothing in it is borrowed. */
 struct tuple_view {
@@ -28,6 +31,19 @@ struct tuple_view {
     uint64_t uses;
     uint64_t sent_bytes;
     uint64_t received_bytes;
+    /* Whose request it serves, or was opened for; AF_UNSPEC: nobody's, as when it is parked. */
+    struct address client;
+    struct stream_path
+        path;        /* at most a second before its last return; cwnd 0: not known yet */
+    const char *tls; /* the version of TLS, a literal; NULL: none */
+};
+
+/* A lease that queues at a cap: it has no connection, so it has no 4-tuple. A copy, too. */
+struct waiting_view {
+    struct address client; /* AF_UNSPEC: unknown */
+    char host[POOL_HOST_SIZE];
+    uint16_t port;
+    uint64_t waited_ms;
 };
 
 const char *tuple_state_word(enum tuple_state state);
@@ -39,8 +55,12 @@ const char *tuple_state_word(enum tuple_state state);
 bool pool_is_own(struct pool *pool, const struct address *accepted_local,
                  const struct address *accepted_peer);
 
-/* Calls visit with each open connection, at most_rows of them. visit must not block. */
-void pool_each_connection(struct pool *pool, size_t most_rows,
+/* Calls visit with each open connection, without a lock. */
+void pool_each_connection(struct pool *pool,
                           void (*visit)(const struct tuple_view *view, void *arg), void *arg);
+
+/* Likewise with each lease that queues; one that begins to meanwhile may be missing. */
+void pool_each_waiting(struct pool *pool,
+                       void (*visit)(const struct waiting_view *view, void *arg), void *arg);
 
 #endif

@@ -15,9 +15,17 @@
 /* The inside of the table of connections: what dial and lease do with it. See pool/tuple.h. */
 struct tuple_table;
 
+/* What stream_measure() found. */
+struct tuple_path {
+    _Atomic uint32_t rtt_us;
+    _Atomic uint32_t rtt_min_us;
+    _Atomic uint32_t cwnd;
+    _Atomic uint32_t resent;
+};
+
 /*
- * One open connection. The table's memory; what can change is a relaxed atomic, written by the
- * connection's owner and read by whoever lists the table.
+ * One open connection. The table's memory; what can change is written by the connection's owner
+ * and read by whoever lists the table: numbers as relaxed atomics, the client under the lock.
  */
 struct tuple_row {
     struct map_node node;
@@ -31,6 +39,9 @@ struct tuple_row {
     _Atomic uint64_t uses;
     _Atomic uint64_t sent_bytes;
     _Atomic uint64_t received_bytes;
+    struct tuple_path path;
+    struct address client;
+    const char *tls;
     uint16_t port;
     char host[];
 };
@@ -53,8 +64,15 @@ bool tuple_holds(struct tuple_table *table, const struct address *local,
 
 size_t tuple_count(const struct tuple_table *table);
 
+/* From now on it is this client's. Its owner only; no lock if it was the same one's before. */
+void tuple_set_client(struct tuple_table *table, struct tuple_row *row,
+                      const struct address *client);
+
+/* Its owner only. */
+void tuple_set_path(struct tuple_row *row, const struct stream_path *path);
+
 /* See pool_each_connection(). */
-void tuple_each(struct tuple_table *table, size_t most_rows,
+void tuple_each(struct tuple_table *table,
                 void (*visit)(const struct tuple_view *view, void *arg), void *arg);
 
 static inline void

@@ -23,7 +23,8 @@ struct upstream {
     struct bucket *bucket; /* the one whose slot it holds; NULL: none (a tunnel, or evicted) */
     uint64_t id;
     uint64_t opened_us;
-    uint64_t used_us; /* when it was last in use, or opened: its place in both orders */
+    uint64_t used_us;     /* when it was last in use, or opened: its place in both orders */
+    uint64_t measured_us; /* when its row was told of the path; 0: never */
     unsigned uses;
     unsigned idle_limit_ms; /* shorter than the setting because the origin said so; 0: not */
     unsigned dns_ms;

@@ -6,8 +6,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
 #include "base/log.h"
@@ -30,11 +32,12 @@ static const struct page {
     const char *type;
     void (*write)(const struct overview *overview, struct evbuffer *to);
     /* In place of write where a query matters; false: it was not understood. */
-    bool (*ask)(const struct overview *overview, const char *query, struct evbuffer *to);
+    bool (*ask)(const struct overview *overview, const struct evkeyvalq *query,
+                struct evbuffer *to);
 } pages[] = {
     {"/", "text/html; charset=utf-8", status_page_write, NULL},
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write, NULL},
-    {"/connections", "application/json", connections_write, NULL},
+    {"/connections", "application/json", NULL, connections_write},
     {"/hosts", "application/json", NULL, hosts_write},
     {"/dns", "application/json", names_write, NULL},
 };
@@ -83,17 +86,37 @@ answer_objection(struct evhttp_request *request, const struct objection *objecti
     answer_text(request, objection->status, objection->text);
 }
 
+/* The parameters of a request; false: it was answered already, as they are none. */
+static bool
+parse_query(struct evhttp_request *request, struct evkeyvalq *query)
+{
+    const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+
+    TAILQ_INIT(query);
+    /* A zero byte would cut a value short. */
+    if (text == NULL ||
+        (strstr(text, "%00") == NULL && evhttp_parse_query_str(text, query) == 0))
+        return true;
+    answer_text(request, HTTP_BADREQUEST, "The query is no list of NAME=VALUE.\n");
+    return false;
+}
+
 static void
 answer_page(const struct admin *admin, struct evhttp_request *request, const struct page *page)
 {
-    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
-    struct evbuffer *body = evbuffer_new();
     bool is_understood = true;
+    struct evkeyvalq query;
+    struct evbuffer *body;
 
-    if (page->ask != NULL)
-        is_understood = page->ask(admin->overview, query, body);
-    else
+    if (page->ask != NULL && !parse_query(request, &query))
+        return;
+    body = evbuffer_new();
+    if (page->ask != NULL) {
+        is_understood = page->ask(admin->overview, &query, body);
+        evhttp_clear_headers(&query);
+    } else {
         page->write(admin->overview, body);
+    }
     if (is_understood)
         answer(request, HTTP_OK, page->type, body);
     else
@@ -104,20 +127,23 @@ answer_page(const struct admin *admin, struct evhttp_request *request, const str
 static void
 answer_close(const struct admin *admin, struct evhttp_request *request)
 {
-    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     struct objection objection = admin_guard_change(admin->overview, &admin->place, request);
+    struct evkeyvalq query;
     struct evbuffer *body;
+    int status;
 
     if (objection.status != 0) {
         answer_objection(request, &objection);
         return;
     }
+    if (!parse_query(request, &query))
+        return;
     body = evbuffer_new();
-    if (connections_close(admin->overview, query, body))
-        answer(request, HTTP_OK, "application/json", body);
-    else
-        answer(request, HTTP_BADREQUEST, "text/plain; charset=utf-8", body);
+    status = connections_close(admin->overview, &query, body);
+    answer(request, status,
+           status == HTTP_OK ? "application/json" : "text/plain; charset=utf-8", body);
     evbuffer_free(body);
+    evhttp_clear_headers(&query);
 }
 
 /* Is it a method that the path takes? Otherwise that is the answer. */

@@ -3,79 +3,28 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <event2/http.h>
 #include <jansson.h>
 
 #include "proxy/commands.h"
+#include "proxy/connections_filter.h"
+#include "proxy/connections_table.h"
 #include "proxy/http_ask.h"
-#include "proxy/units.h"
 
 #define ANSWER_AT_MOST (64u << 20)
-/* Of hosts and ports in a query, none of which means anything there. */
-#define HOST_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]"
-
-/* Names of hosts come from clients; nothing of theirs may reach the terminal's own language. */
-static void
-copy_printable(const char *text, char *to, size_t size)
-{
-    size_t used = 0;
-
-    for (; *text != '\0' && used + 1 < size; text++)
-        to[used++] = (char)(*text > 0x20 && *text < 0x7f ? *text : '?');
-    to[used] = '\0';
-}
-
-/* Times to a precision that people read: seconds from ten seconds on. */
-static void
-write_ms(json_int_t ms, char *to)
-{
-    unit_write_msec((uint64_t)(ms >= 10000 ? ms - ms % 1000 : ms), to);
-}
+/* Of an address with all filters, each of which may be a host's name in %XX. */
+#define URL_AT_MOST 8192
 
 static int
-print_row(json_t *row)
+print_list(const json_t *list, const char *url)
 {
-    const char *state;
-    const char *host;
-    const char *local;
-    const char *remote;
-    json_int_t id, port, age, idle, uses, sent, received;
-    char name[256];
-    char age_text[UNIT_TEXT_SIZE];
-    char idle_text[UNIT_TEXT_SIZE];
-
-    if (json_unpack(row, "{s:I, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "id", &id,
-                    "state", &state, "host", &host, "port", &port, "local", &local, "remote",
-                    &remote, "age_ms", &age, "idle_ms", &idle, "uses", &uses, "sent_bytes",
-                    &sent, "received_bytes", &received) != 0)
-        return -1;
-    copy_printable(host, name, sizeof(name));
-    write_ms(age, age_text);
-    write_ms(idle, idle_text);
-    printf("%-8" PRId64 " %-8s %-32s %5u %-22s %-22s %8s %8s %7" PRId64 " %12" PRId64
-           " %12" PRId64 "\n",
-           (int64_t)id, state, name, (unsigned)port, local, remote, age_text, idle_text,
-           (int64_t)uses, (int64_t)sent, (int64_t)received);
-    return 0;
-}
-
-static int
-print_table(struct slice body, const char *url)
-{
-    json_t *list = json_loadb(body.data, body.size, 0, NULL);
-    int result = json_is_array(list) ? 0 : -1;
-    size_t count = json_array_size(list);
-
-    if (result == 0)
-        printf("%-8s %-8s %-32s %5s %-22s %-22s %8s %8s %7s %12s %12s\n", "ID", "STATE", "HOST",
-               "PORT", "LOCAL", "REMOTE", "AGE", "IDLE", "USES", "SENT", "RECEIVED");
-    for (size_t i = 0; i < count && result == 0; i++)
-        result = print_row(json_array_get(list, i));
-    json_decref(list);
-    if (result != 0)
-        fprintf(stderr, "carpool: %s: the answer is not a list of connections\n", url);
-    return result == 0 ? 0 : 1;
+    if (connections_table_print(list, stdout) == ERR_OK)
+        return 0;
+    fprintf(stderr, "carpool: %s: the answer is not a list of connections\n", url);
+    return 1;
 }
 
 /* What the admin said of a request that it did not answer with 200, in one line. */
@@ -96,18 +45,16 @@ refused(const char *url, const struct http_got *got)
 }
 
 static int
-print_closed(struct slice body, const char *url)
+print_closed(const json_t *answer, const char *url)
 {
-    json_t *answer = json_loadb(body.data, body.size, 0, NULL);
-    json_int_t count = 0;
-    int result = json_unpack(answer, "{s:I}", "closed", &count);
+    const json_t *count = json_object_get(answer, "closed");
 
-    if (result == 0)
-        printf("closed %" PRId64 "\n", (int64_t)count);
-    else
-        fprintf(stderr, "carpool: %s: the answer is not a number of connections\n", url);
-    json_decref(answer);
-    return result == 0 ? 0 : 1;
+    if (json_is_integer(count)) {
+        printf("closed %" PRId64 "\n", (int64_t)json_integer_value(count));
+        return 0;
+    }
+    fprintf(stderr, "carpool: %s: the answer is not a number of connections\n", url);
+    return 1;
 }
 
 /* url has 128 bytes. */
@@ -141,54 +88,106 @@ ask_admin(const struct config *config, const char *method, const char *url,
     return err;
 }
 
+/* Asks and prints: as it came, or as print does. */
 static int
-list(const struct config *config)
+show(const struct config *config, const char *method, const char *url,
+     int (*print)(const json_t *answer, const char *url))
 {
-    char url[128];
     struct http_got got;
-    int result;
+    json_t *answer;
+    int result = 1;
 
-    admin_url(config, "/connections", url);
-    if (ask_admin(config, "GET", url, &got) != ERR_OK)
+    if (ask_admin(config, method, url, &got) != ERR_OK)
         return 1;
-    result = got.status == 200 ? print_table(got.body, url) : refused(url, &got);
+    if (got.status != 200) {
+        result = refused(url, &got);
+    } else if (print == NULL) {
+        fwrite(got.body.data, 1, got.body.size, stdout);
+        result = 0;
+    } else {
+        answer = json_loadb(got.body.data, got.body.size, 0, NULL);
+        result = print(answer, url);
+        json_decref(answer);
+    }
     buf_reset(&got.bytes);
     return result;
 }
 
-static int
-close_parked(const struct config *config, const char *host)
+/* "?name=value", or "&…" behind another; nothing for NULL. */
+static enum err
+add_parameter(struct buf *url, const char *name, const char *value)
 {
-    char base[128];
-    char url[1024];
-    struct http_got got;
-    int result;
+    bool is_first = memchr(buf_bytes(url).data, '?', buf_size(url)) == NULL;
+    char *text;
+    enum err err;
 
-    /* It becomes part of a request. */
-    if (strspn(host, HOST_BYTES) != strlen(host) || strlen(host) > 512) {
-        fprintf(stderr, "carpool: --close: this is no host; expected NAME, NAME:PORT or all\n");
-        return 2;
-    }
-    admin_url(config, "/connections/close?", base);
-    if (strcmp(host, "all") == 0)
-        snprintf(url, sizeof(url), "%sall=true", base);
-    else
-        snprintf(url, sizeof(url), "%shost=%s", base, host);
-    if (ask_admin(config, "POST", url, &got) != ERR_OK)
-        return 1;
-    result = got.status == 200 ? print_closed(got.body, url) : refused(url, &got);
-    buf_reset(&got.bytes);
-    return result;
+    if (value == NULL)
+        return ERR_OK;
+    text = evhttp_uriencode(value, -1, 0);
+    if (text == NULL)
+        abort(); /* only for want of memory */
+    err = buf_printf(url, "%c%s=%s", is_first ? '?' : '&', name, text);
+    free(text);
+    return err;
+}
+
+static enum err
+list_url(const struct connections_question *question, struct buf *url)
+{
+    const struct {
+        const char *name;
+        const char *value;
+    } parameters[] = {{"host", question->host},
+                      {"client", question->client},
+                      {"local", question->local},
+                      {"remote", question->remote},
+                      {"state", question->state}};
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]) && err == ERR_OK; i++)
+        err = add_parameter(url, parameters[i].name, parameters[i].value);
+    return err;
+}
+
+static enum err
+close_url(const char *what, struct buf *url)
+{
+    uint64_t id;
+
+    if (strcmp(what, "all") == 0)
+        return add_parameter(url, "all", "true");
+    return add_parameter(url, connection_id_read(what, &id) == ERR_OK ? "id" : "host", what);
 }
 
 int
-command_connections(const struct config *config, const char *to_close)
+command_connections(const struct config *config, const struct connections_question *question)
 {
+    bool is_close = question->close != NULL;
+    char base[128];
+    struct buf url;
+    enum err err;
+    int result = 2;
+
     if (config->admin_path == NULL &&
         (!config->has_admin || address_port(&config->admin) == 0)) {
         fputs("carpool: the admin address is not known; expected --admin ADDR:PORT\n", stderr);
         return 1;
     }
     command_bound_time();
-    return to_close != NULL ? close_parked(config, to_close) : list(config);
+    admin_url(config, is_close ? "/connections/close" : "/connections", base);
+    buf_init(&url, URL_AT_MOST);
+    err = buf_printf(&url, "%s", base);
+    if (err == ERR_OK)
+        err = is_close ? close_url(question->close, &url) : list_url(question, &url);
+    if (err == ERR_OK)
+        err = buf_append(&url, "", 1);
+    if (err != ERR_OK)
+        fputs("carpool: what was asked for is too long for a request\n", stderr);
+    else
+        result = show(config, is_close ? "POST" : "GET", buf_bytes(&url).data,
+                      question->as_json ? NULL
+                      : is_close        ? print_closed
+                                        : print_list);
+    buf_reset(&url);
+    return result;
 }

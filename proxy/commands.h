@@ -1,6 +1,8 @@
 #ifndef CARPOOL_PROXY_COMMANDS_H
 #define CARPOOL_PROXY_COMMANDS_H
 
+#include <stdbool.h>
+
 #include "proxy/config.h"
 
 /*
@@ -12,11 +14,23 @@
 /* Is the proxy well? url NULL: /healthz of the first listener. */
 int command_health(const struct config *config, const char *url);
 
+/* What carpool connections is asked for; NULL where nothing was said. */
+struct connections_question {
+    const char *host; /* the five that choose rows; see connections_filter.h */
+    const char *client;
+    const char *local;
+    const char *remote;
+    const char *state;
+    const char *close; /* an id, "NAME", "NAME:PORT" or "all" */
+    bool as_json;
+};
+
 /*
- * The table of upstream connections, from the admin address; or (to_close not NULL) closes
- * those that are parked of a host, "NAME" or "NAME:PORT", or "all", and says how many.
+ * The table of upstream connections, from the admin address; or closes those that are parked
+ * and that close names, and says how many.
  */
-int command_connections(const struct config *config, const char *to_close);
+int command_connections(const struct config *config,
+                        const struct connections_question *question);
 
 /* Shared by the two. */
 

@@ -1,6 +1,7 @@
 /*
  * The admin's POST /connections/close. Main thread.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -10,6 +11,8 @@
 
 #include "base/log.h"
 #include "pool/key.h"
+#include "pool/tuple.h"
+#include "proxy/connections_filter.h"
 #include "proxy/http/target.h"
 #include "proxy/overview.h"
 
@@ -17,9 +20,10 @@
 struct choice {
     const char *host;
     const char *all;
+    const char *id;
 };
 
-static const char usage[] = "Say host=NAME, host=NAME:PORT or all=true.\n";
+static const char usage[] = "Say host=NAME, host=NAME:PORT, id=NUMBER or all=true.\n";
 
 /* "NAME:PORT" as CONNECT has it, else "NAME", "ADDRESS" or "[ADDRESS]": any port (0). */
 static enum err
@@ -46,54 +50,93 @@ read_host(const char *text, struct pool_key *key)
 
 /* Each at most once, and nothing that is not known: a slip must not close too much. */
 static bool
-read_query(struct evkeyvalq *query, struct choice *choice)
+read_query(const struct evkeyvalq *query, struct choice *choice)
 {
-    struct evkeyval *pair;
+    const struct evkeyval *pair;
 
     TAILQ_FOREACH (pair, query, next) {
         if (strcmp(pair->key, "host") == 0 && choice->host == NULL)
             choice->host = pair->value;
         else if (strcmp(pair->key, "all") == 0 && choice->all == NULL)
             choice->all = pair->value;
+        else if (strcmp(pair->key, "id") == 0 && choice->id == NULL)
+            choice->id = pair->value;
         else
             return false;
     }
-    return (choice->host != NULL) != (choice->all != NULL) &&
+    return (choice->host != NULL) + (choice->all != NULL) + (choice->id != NULL) == 1 &&
            (choice->all == NULL || strcmp(choice->all, "true") == 0);
 }
 
-static bool
-close_chosen(const struct overview *overview, struct evkeyvalq *query, struct evbuffer *to)
+/* An id, and what the connection under it is doing. */
+struct search {
+    uint64_t id;
+    const char *state; /* NULL: there is none */
+};
+
+static void
+on_connection(const struct tuple_view *view, void *arg)
 {
-    struct choice choice = {NULL, NULL};
+    struct search *search = arg;
+
+    if (view->id == search->id)
+        search->state = tuple_state_word(view->state);
+}
+
+/* Nothing was closed under this id: why not? */
+static int
+explain_id(const struct overview *overview, uint64_t id, struct evbuffer *to)
+{
+    struct search search = {.id = id};
+
+    pool_each_connection(overview->pool, on_connection, &search);
+    if (search.state == NULL) {
+        evbuffer_add_printf(to, "There is no connection %" PRIu64 ".\n", id);
+        return HTTP_NOTFOUND;
+    }
+    /* It may have come back just now: then the next try closes it. */
+    evbuffer_add_printf(to,
+                        "Connection %" PRIu64
+                        " was not parked (its state is %s); only parked ones are closed.\n",
+                        id, search.state);
+    return 409;
+}
+
+static int
+close_id(const struct overview *overview, const char *text, struct evbuffer *to)
+{
+    uint64_t id;
+
+    if (connection_id_read(text, &id) != ERR_OK) {
+        evbuffer_add(to, usage, sizeof(usage) - 1);
+        return HTTP_BADREQUEST;
+    }
+    if (!pool_close_id(overview->pool, id))
+        return explain_id(overview, id, to);
+    log_event(LOG_LEVEL_INFO, "connections closed by the admin", "id=%" PRIu64 " count=1", id);
+    evbuffer_add_printf(to, "{\"closed\":1}\n");
+    return HTTP_OK;
+}
+
+int
+connections_close(const struct overview *overview, const struct evkeyvalq *query,
+                  struct evbuffer *to)
+{
+    struct choice choice = {NULL, NULL, NULL};
     struct pool_key key = {.port = 0};
     uint64_t count;
 
     if (!read_query(query, &choice) ||
-        (choice.host != NULL && read_host(choice.host, &key) != ERR_OK))
-        return false;
-    count = pool_close_parked(overview->pool, choice.host != NULL ? key.host : NULL, key.port);
-    log_event(LOG_LEVEL_INFO, "connections closed by the admin", "host=%s port=%u count=%llu",
-              choice.host != NULL ? key.host : "*", (unsigned)key.port,
-              (unsigned long long)count);
-    evbuffer_add_printf(to, "{\"closed\":%llu}\n", (unsigned long long)count);
-    return true;
-}
-
-bool
-connections_close(const struct overview *overview, const char *text, struct evbuffer *to)
-{
-    struct evkeyvalq query;
-    bool is_done = false;
-
-    TAILQ_INIT(&query);
-    /* A zero byte would cut a value short. */
-    if (text != NULL && strstr(text, "%00") == NULL &&
-        evhttp_parse_query_str(text, &query) == 0) {
-        is_done = close_chosen(overview, &query, to);
-        evhttp_clear_headers(&query);
-    }
-    if (!is_done)
+        (choice.host != NULL && read_host(choice.host, &key) != ERR_OK)) {
         evbuffer_add(to, usage, sizeof(usage) - 1);
-    return is_done;
+        return HTTP_BADREQUEST;
+    }
+    if (choice.id != NULL)
+        return close_id(overview, choice.id, to);
+    count = pool_close_parked(overview->pool, choice.host != NULL ? key.host : NULL, key.port);
+    log_event(LOG_LEVEL_INFO, "connections closed by the admin",
+              "host=%s port=%u count=%" PRIu64, choice.host != NULL ? key.host : "*",
+              (unsigned)key.port, count);
+    evbuffer_add_printf(to, "{\"closed\":%" PRIu64 "}\n", count);
+    return HTTP_OK;
 }

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <jansson.h>
 
 #include "base/mem.h"
+#include "proxy/json_page.h"
 #include "proxy/overview.h"
 
 #define ROWS_BY_DEFAULT 100
@@ -62,19 +62,13 @@ read_pair(const struct evkeyval *pair, struct choice *choice)
 }
 
 static bool
-read_query(const char *text, struct choice *choice)
+read_query(const struct evkeyvalq *query, struct choice *choice)
 {
-    struct evkeyvalq query = TAILQ_HEAD_INITIALIZER(query);
-    struct evkeyval *pair;
+    const struct evkeyval *pair;
     bool is_good = true;
 
-    if (text == NULL)
-        return true;
-    if (evhttp_parse_query_str(text, &query) != 0)
-        return false;
-    TAILQ_FOREACH (pair, &query, next)
+    TAILQ_FOREACH (pair, query, next)
         is_good = is_good && read_pair(pair, choice);
-    evhttp_clear_headers(&query);
     return is_good;
 }
 
@@ -184,31 +178,15 @@ page_of(struct pool *pool, const struct choice *choice)
     return page;
 }
 
-static void
-on_text_sent(const void *bytes, size_t size, void *text)
-{
-    (void)bytes;
-    (void)size;
-    free(text);
-}
-
 bool
-hosts_write(const struct overview *overview, const char *query, struct evbuffer *to)
+hosts_write(const struct overview *overview, const struct evkeyvalq *query, struct evbuffer *to)
 {
     struct choice choice = {.order = HOSTS_BY_SAVED, .limit = ROWS_BY_DEFAULT};
-    json_t *page;
-    char *text;
 
     if (!read_query(query, &choice)) {
         evbuffer_add(to, usage, sizeof(usage) - 1);
         return false;
     }
-    page = page_of(overview->pool, &choice);
-    text = json_dumps(page, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    json_decref(page);
-    if (text == NULL)
-        abort(); /* only for want of memory */
-    evbuffer_add_reference(to, text, strlen(text), on_text_sent, text);
-    evbuffer_add(to, "\n", 1);
+    json_page_write(page_of(overview->pool, &choice), to);
     return true;
 }

@@ -42,7 +42,7 @@ act(const struct options *options, const struct config_sources *sources, struct 
     case ACTION_HEALTH:
         return command_health(config, options->url);
     case ACTION_CONNECTIONS:
-        return command_connections(config, options->close);
+        return command_connections(config, &options->connections);
     case ACTION_CHECK_CONFIG:
         printf("carpool: configuration: ok\n");
         return printed();

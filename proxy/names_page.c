@@ -2,12 +2,12 @@
  * The admin's list of names that DNS was asked for. Main thread.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include <jansson.h>
 
 #include "base/mem.h"
 #include "dns/cache.h"
+#include "proxy/json_page.h"
 #include "proxy/overview.h"
 
 /* Beyond this a list is of no use to anybody. */
@@ -46,14 +46,6 @@ row_of(const struct cache_row *row)
                      err_word(row->last_err), "latency_ms", (int)row->latency_ms);
 }
 
-static void
-on_text_sent(const void *bytes, size_t size, void *text)
-{
-    (void)bytes;
-    (void)size;
-    free(text);
-}
-
 void
 names_write(const struct overview *overview, struct evbuffer *to)
 {
@@ -61,19 +53,11 @@ names_write(const struct overview *overview, struct evbuffer *to)
     json_t *list = json_array();
     size_t total;
     size_t count = cache_rows(overview->names, rows, ROWS_AT_MOST, &total);
-    json_t *page;
-    char *text;
 
     for (size_t i = 0; i < count; i++) {
         json_array_append_new(list, row_of(&rows[i]));
         answer_unref(rows[i].answer);
     }
     free(rows);
-    page = json_pack("{s:I, s:o}", "total", (json_int_t)total, "names", list);
-    text = json_dumps(page, JSON_COMPACT);
-    json_decref(page);
-    if (text == NULL)
-        abort(); /* only for want of memory */
-    evbuffer_add_reference(to, text, strlen(text), on_text_sent, text);
-    evbuffer_add(to, "\n", 1);
+    json_page_write(json_pack("{s:I, s:o}", "total", (json_int_t)total, "names", list), to);
 }

@@ -22,6 +22,11 @@ enum option_id {
     OPTION_WORKERS,
     OPTION_SET,
     OPTION_URL,
+    OPTION_HOST,
+    OPTION_STATE,
+    OPTION_LOCAL,
+    OPTION_REMOTE,
+    OPTION_JSON,
     OPTION_CLOSE,
     OPTION_CHECK_CONFIG,
     OPTION_PRINT_CONFIG,
@@ -50,15 +55,20 @@ static const struct option rows[] = {
     {"--workers", "N", RUN, OPTION_WORKERS, "threads; 0: one per usable core"},
     {"--set", "SECTION.KEY=VALUE", ALL, OPTION_SET, "any setting; may be repeated"},
     {"--url", "URL", HEALTH, OPTION_URL, "ask this instead of the first listener"},
-    {"--close", "HOST[:PORT]|all", CONNECTIONS, OPTION_CLOSE,
-     "close those that are parked instead"},
+    {"--host", "NAME[:PORT]", CONNECTIONS, OPTION_HOST, "only to this host; * is anything"},
+    {"--local", "ADDR[:PORT]", CONNECTIONS, OPTION_LOCAL, "only from this end; likewise"},
+    {"--remote", "ADDR[:PORT]", CONNECTIONS, OPTION_REMOTE, "only to that end; likewise"},
+    {"--state", "STATE", CONNECTIONS, OPTION_STATE, "only parked, leased, waiting ..."},
+    {"--json", NULL, CONNECTIONS, OPTION_JSON, "the list as /connections has it"},
+    {"--close", "ID|HOST|all", CONNECTIONS, OPTION_CLOSE,
+     "close parked ones; HOST or HOST:PORT"},
     {"--check-config", NULL, RUN, OPTION_CHECK_CONFIG,
      "only say whether the settings are good"},
     {"--print-config", NULL, RUN, OPTION_PRINT_CONFIG,
      "print the settings, and where each was given"},
     {"--explain", "'METHOD URL'", RUN, OPTION_EXPLAIN,
      "which rule decides, why; exit 0 allowed, 1 not"},
-    {"--client", "ADDR", RUN, OPTION_CLIENT, "of --explain: the client's address"},
+    {"--client", "ADDR", RUN | CONNECTIONS, OPTION_CLIENT, "of --explain, or of rows: whose"},
     {"--user", "NAME", RUN, OPTION_USER, "of --explain: the user who has logged in"},
     {"--address", "ADDR", RUN, OPTION_ADDRESS, "of --explain: the host's; may be repeated"},
     {"--version", NULL, ALL, OPTION_VERSION, "print the version"},
@@ -142,6 +152,25 @@ add_address(struct explain *explain, const char *value, struct complaint *compla
     return ERR_OK;
 }
 
+/* What carpool connections alone is asked. */
+static void
+ask_connections(struct connections_question *asked, enum option_id id, const char *value)
+{
+    const struct {
+        enum option_id id;
+        const char **place;
+    } texts[] = {
+        {OPTION_HOST, &asked->host},   {OPTION_CLIENT, &asked->client},
+        {OPTION_LOCAL, &asked->local}, {OPTION_REMOTE, &asked->remote},
+        {OPTION_STATE, &asked->state}, {OPTION_CLOSE, &asked->close},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (texts[i].id == id)
+            *texts[i].place = value;
+    asked->as_json = asked->as_json || id == OPTION_JSON;
+}
+
 static enum err
 take_option(struct options *options, enum option_id id, const char *value,
             struct complaint *complaint)
@@ -163,8 +192,13 @@ take_option(struct options *options, enum option_id id, const char *value,
     case OPTION_URL:
         options->url = value;
         break;
+    case OPTION_HOST:
+    case OPTION_LOCAL:
+    case OPTION_REMOTE:
+    case OPTION_STATE:
+    case OPTION_JSON:
     case OPTION_CLOSE:
-        options->close = value;
+        ask_connections(&options->connections, id, value);
         break;
     case OPTION_CHECK_CONFIG:
         options->action = ACTION_CHECK_CONFIG;
@@ -177,7 +211,10 @@ take_option(struct options *options, enum option_id id, const char *value,
         options->explain.request = value;
         break;
     case OPTION_CLIENT:
-        options->explain.client = value;
+        if (options->action == ACTION_CONNECTIONS)
+            ask_connections(&options->connections, id, value);
+        else
+            options->explain.client = value;
         break;
     case OPTION_USER:
         options->explain.user = value;
@@ -241,6 +278,28 @@ parse_argument(const char *const *argv, int *at, const struct command *command,
     return take_option(options, option->id, value, complaint);
 }
 
+/* What only means something beside another option, or without it. */
+static enum err
+check_together(const struct options *options, struct complaint *complaint)
+{
+    const struct explain *explain = &options->explain;
+    const struct connections_question *asked = &options->connections;
+
+    if (explain->request == NULL &&
+        (explain->client != NULL || explain->user != NULL || explain->address_count > 0)) {
+        complain(complaint,
+                 "--client, --user and --address belong to --explain; expected that, too");
+        return ERR_SYNTAX;
+    }
+    if (asked->close != NULL &&
+        (asked->host != NULL || asked->client != NULL || asked->local != NULL ||
+         asked->remote != NULL || asked->state != NULL)) {
+        complain(complaint, "--close chooses by itself; expected it alone");
+        return ERR_SYNTAX;
+    }
+    return ERR_OK;
+}
+
 enum err
 options_parse(int argc, const char *const *argv, struct options *options,
               struct complaint *complaint)
@@ -258,13 +317,8 @@ options_parse(int argc, const char *const *argv, struct options *options,
     options->action = command->action;
     while (err == ERR_OK && at < argc)
         err = parse_argument(argv, &at, command, options, complaint);
-    if (err == ERR_OK && options->explain.request == NULL &&
-        (options->explain.client != NULL || options->explain.user != NULL ||
-         options->explain.address_count > 0)) {
-        complain(complaint,
-                 "--client, --user and --address belong to --explain; expected that, too");
-        err = ERR_SYNTAX;
-    }
+    if (err == ERR_OK)
+        err = check_together(options, complaint);
     if (err != ERR_OK)
         options_fini(options);
     return err;

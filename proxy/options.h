@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "proxy/commands.h"
 #include "proxy/complaint.h"
 #include "proxy/config.h"
 #include "proxy/explain.h"
@@ -24,9 +25,9 @@ enum action {
 
 struct options {
     enum action action;
-    const char *file;  /* --config */
-    const char *url;   /* health --url */
-    const char *close; /* connections --close */
+    const char *file; /* --config */
+    const char *url;  /* health --url */
+    struct connections_question connections;
     struct explain explain;
     struct assignment assignments[OPTIONS_AT_MOST];
     size_t assignment_count;

@@ -13,6 +13,8 @@
 #include "proxy/stats.h"
 #include "proxy/worker.h"
 
+struct evkeyvalq;
+
 /*
  * What the admin's pages are made from. Belongs to the program, which keeps it true; all of it
  * is read on the main thread.
@@ -46,23 +48,31 @@ void metrics_write(const struct overview *overview, struct evbuffer *to);
 /* A small page in HTML, appended. */
 void status_page_write(const struct overview *overview, struct evbuffer *to);
 
-/* Every upstream connection as a JSON array, appended. */
-void connections_write(const struct overview *overview, struct evbuffer *to);
+/*
+ * The upstream connections, and who waits for one, that a query chooses (see
+ * connections_filter.h; an empty one: all) as a JSON object, appended. False, and what was
+ * expected, if the query is not understood.
+ */
+bool connections_write(const struct overview *overview, const struct evkeyvalq *query,
+                       struct evbuffer *to);
 
 /*
  * What was counted and measured of each host as a JSON object, appended; sort=ORDER and limit=N
- * of the query (may be NULL) choose. False, and what was expected, if it cannot be understood.
+ * of the query choose. False, and what was expected, if it cannot be understood.
  */
-bool hosts_write(const struct overview *overview, const char *query, struct evbuffer *to);
+bool hosts_write(const struct overview *overview, const struct evkeyvalq *query,
+                 struct evbuffer *to);
 
 /* The names that DNS was asked for, as a JSON object, appended. */
 void names_write(const struct overview *overview, struct evbuffer *to);
 
 /*
- * Closes the parked connections that a query chooses (host=NAME, host=NAME:PORT or all=true)
- * and appends how many these were, in JSON. False, and what was expected, if it chooses
- * nothing.
+ * Closes the parked connections that a query chooses (host=NAME, host=NAME:PORT, id=N or
+ * all=true) and appends how many these were, in JSON. Returns the status: 200; 400, and what
+ * was expected, if it chooses nothing; 404 or 409, and why, if no connection has this id or it
+ * is not parked.
  */
-bool connections_close(const struct overview *overview, const char *query, struct evbuffer *to);
+int connections_close(const struct overview *overview, const struct evkeyvalq *query,
+                      struct evbuffer *to);
 
 #endif

@@ -57,6 +57,7 @@ ask(struct exchange *exchange)
         .want = wanted(exchange),
         .rule = exchange_may_reach,
         .rule_arg = exchange,
+        .client = &exchange->client->peer,
         .on_lease = on_lease,
         .arg = exchange,
     };

@@ -35,22 +35,47 @@ json_is() {
   cat "$work/json"
   python3 - "$work/json" "$origin_port" <<'PYTHON'
 import json, sys
-rows = json.load(open(sys.argv[1]))
-assert len(rows) == 1, rows
-row = rows[0]
-assert set(row) == {"local", "remote", "id", "host", "port", "state", "age_ms", "idle_ms",
-                    "uses", "sent_bytes", "received_bytes"}, row
+answer = json.load(open(sys.argv[1]))
+assert set(answer) == {"total", "connections"} and answer["total"] == 1, answer
+row, = answer["connections"]
+assert set(row) == {"local", "remote", "client", "id", "host", "port", "state", "age_ms", "idle_ms",
+                    "uses", "sent_bytes", "received_bytes", "rtt_us", "rtt_min_us", "cwnd", "resent",
+                    "tls"}, row
 assert row["remote"] == "127.0.0.1:" + sys.argv[2], row
 assert row["host"] == "127.0.0.1" and row["port"] == int(sys.argv[2]), row
 assert row["state"] == "parked" and row["uses"] == 2, row
+assert row["client"] is None and row["tls"] is None, row
+assert row["rtt_us"] < 5000000 and row["cwnd"] > 0 and row["resent"] == 0, row
 assert row["sent_bytes"] > 0 and row["received_bytes"] > 0, row
 PYTHON
 }
 
 table_shows_it() {
   "$CARPOOL" connections --admin "${admin#http://}" >"$work/table" && cat "$work/table" &&
-    grep -q '^ID ' "$work/table" &&
-    grep -q "^[0-9]* *parked *127.0.0.1 *$origin_port 127.0.0.1:[0-9]* *127.0.0.1:$origin_port " "$work/table"
+    grep -q '^ *ID  STATE ' "$work/table" &&
+    grep -q "^ *[0-9]*  parked  127.0.0.1  *$origin_port  127.0.0.1:[0-9]* *127.0.0.1:$origin_port  -  " "$work/table" &&
+    grep -qx '1 connection: 1 parked' "$work/table"
+}
+
+# lists COUNT [OPTION…]: so many rows remain.
+lists() {
+  "$CARPOOL" connections --admin "${admin#http://}" "${@:2}" >"$work/table" || return
+  cat "$work/table"
+  equal "$(sed 1d "$work/table" | grep -c '  parked  ')" "$1"
+}
+
+# says STATUS TEXT OPTION…: what carpool connections says, and its exit status.
+says() {
+  local said status
+  said=$("$CARPOOL" connections "${@:3}" 2>&1)
+  status=$?
+  equal "$said" "$2" && equal "$status" "$1"
+}
+
+json_is_passed_on() {
+  "$CARPOOL" connections --admin "${admin#http://}" --json --state parked >"$work/json" &&
+    cat "$work/json" &&
+    python3 -c 'import json, sys; assert json.load(open(sys.argv[1]))["total"] == 1' "$work/json"
 }
 
 admin_by_name_is() {
@@ -102,6 +127,28 @@ claim "nor does it close connections" equal \
 via -o /dev/null "$origin/echo/one" && via -o /dev/null "$origin/echo/two" || give_up "no answers"
 claim "/connections shows the parked connection" wait_until 5 json_is
 claim "carpool connections shows it as a table" table_shows_it
+for filter in "--host=127.0.0.1" "--host=127.*:$origin_port" "--host=*" --state=parked "--local=127.0.0.1:*" \
+  "--remote=*:$origin_port" "--remote=127.0.0.1:$origin_port" "--host=*.0.1 --state=parked --remote=127.0.0.1"; do
+  # shellcheck disable=SC2086 # several options
+  claim "$filter chooses it" lists 1 $filter
+done
+for filter in --host=localhost "--host=*:1" --state=leased "--local=*:1" --remote=127.0.0.2 "--client=*" \
+  "--host=127.0.0.1 --state=waiting"; do
+  # shellcheck disable=SC2086 # several options
+  claim "$filter does not" lists 0 $filter
+done
+claim "--json passes the list on" json_is_passed_on
+for query in 'host=a%2Fb' state=idle client=me 'local=1.2.3' 'remote=x*' 'id=0' 'hosts=a' 'id=1&id=1'; do
+  claim "the query $query is refused" answers 400 "$admin/connections?$query"
+  claim "by its name" body_has "^${query%%=*}: "
+done
+claim "half a query is refused" answers 400 "$admin/connections?host"
+claim "an empty one asks for all" answers 200 "$admin/connections?"
+claim "what the admin refuses is told" says 1 \
+  "carpool: $admin/connections?state=idle: answered with status 400: state: \"idle\" is not accepted; expected dialing, leased, parked, pinned, tunnel or waiting" \
+  --admin "${admin#http://}" --state idle
+claim "an admin that is not there is told" says 1 \
+  "carpool: http://127.0.0.1:1/connections: the connection was refused" --admin 127.0.0.1:1
 claim "the reuse is counted" equal "$(metric upstream_connections_reused_total)" 1
 claim "one is parked" equal "$(metric upstream_connections_parked)" 1
 via -o /dev/null http://127.0.0.1:1/

@@ -45,6 +45,26 @@ says() {
   equal "$said" "$text" && equal "$status" "$code"
 }
 
+id_of() {
+  curl -s --noproxy '*' "$admin/connections?host=$1" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["connections"][0]["id"])'
+}
+
+is_used() {
+  id_of "127.0.0.2&state=tunnel"
+}
+
+used_one_stays() {
+  local id line
+  exec 5<>"/dev/tcp/127.0.0.1/$proxy_port"
+  printf 'CONNECT 127.0.0.2:%s HTTP/1.1\r\nHost: 127.0.0.2\r\n\r\n' "$origin_port" >&5
+  wait_until 5 is_used && id=$(is_used) &&
+    answers 409 -X POST -H 'X-Requested-With: x' "$close?id=$id" &&
+    equal "$(<"$work/body")" "Connection $id was not parked (its state is tunnel); only parked ones are closed." &&
+    read -r -t 5 line <&5 &&
+    contains "$line" "200"
+}
+
 nowhere_to_be_seen() {
   ! grep -rF "$(<"$work/token")" "$work/carpool.log" "$access_log" "$work/printed" "$work/pages" "$work/cmdline"
 }
@@ -90,6 +110,10 @@ for query in '' '?' '?all' '?all=false' '?host=' '?host=a&all=true' '?host=a&hos
   claim "the query \"$query\" chooses nothing" bad_query "$query"
 done
 
+for query in '?id=' '?id=0' '?id=x' '?id=1&all=true' '?id=1&host=a' '?id=1&id=2'; do
+  claim "the query \"$query\" chooses nothing" bad_query "$query"
+done
+
 claim "a host that has none closes none" closed host=nowhere.test 0
 claim "an IPv6 host may have brackets" closed 'host=[::1]' 0
 claim "or none" closed host=::1 0
@@ -101,15 +125,28 @@ claim "the log says what was closed" grep -q \
   " info connections closed by the admin host=127.0.0.2 port=$origin_port count=1" "$carpool_log"
 park 127.0.0.1 127.0.0.2
 claim "all are closed" closed all=true 2
+park 127.0.0.1 127.0.0.2
+id=$(id_of 127.0.0.2)
+claim "one is closed by its id" closed "id=$id" 1
+claim "and only that one" parked_are 1
+claim "the log says which" grep -q " info connections closed by the admin id=$id count=1" "$carpool_log"
+claim "an id is never used again" answers 404 -X POST -H 'X-Requested-With: x' "$close?id=$id"
+claim "that is said" equal "$(<"$work/body")" "There is no connection $id."
+park 127.0.0.2
+claim "carpool connections closes by id, too" says 0 "closed 1" --close "$(id_of 127.0.0.2)"
+claim "what is in use is not closed" used_one_stays
+exec 5>&-
+claim "all that is left is closed" closed all=true 1
 claim "its own page may close" closed all=true 0 -H "Origin: $admin" -H 'Sec-Fetch-Site: same-origin'
 park 127.0.0.1 127.0.0.2
 claim "a request after that dials" equal "$(via "http://127.0.0.1:$origin_port/echo/one" -o /dev/null -w '%{http_code}')" 200
 claim "carpool connections --close closes a host's" says 0 "closed 1" --close 127.0.0.1
 claim "and all" says 0 "closed 1" --close all
-claim "what is no host is refused there" says 2 \
-  "carpool: --close: this is no host; expected NAME, NAME:PORT or all" --close 'a&all=true'
-claim "and what carpool refuses is told" says 1 \
-  "carpool: $close?host=a:0: answered with status 400: Say host=NAME, host=NAME:PORT or all=true." --close a:0
+expected="answered with status 400: Say host=NAME, host=NAME:PORT, id=NUMBER or all=true."
+claim "what carpool refuses is told" says 1 "carpool: $close?host=a%3A0: $expected" --close a:0
+claim "a host remains one parameter" says 1 "carpool: $close?host=a%26all%3Dtrue: $expected" --close 'a&all=true'
+claim "--close and a filter exclude each other" says 2 "carpool: --close chooses by itself; expected it alone" \
+  --close all --state parked
 end
 
 # --- with a token
@@ -186,7 +223,7 @@ claim "another site changes nothing" on_socket 403 -X POST -H 'Origin: http://ev
   'http://localhost/connections/close?all=true'
 claim "its user needs no token" on_socket 200 -X POST 'http://localhost/connections/close?all=true'
 claim "carpool connections asks it" connections_on_socket "closed 0" --close all
-claim "and shows its table" contains "$("$CARPOOL" connections --admin "unix:$work/admin" 2>&1)" "ID       STATE"
+claim "and shows its table" contains "$("$CARPOOL" connections --admin "unix:$work/admin" 2>&1)" "ID  STATE"
 claim "with carpool it goes" is_gone_with_it
 echo precious >"$work/file"
 claim "a file is not removed" starts_not "$work/file" "the address is already in use"

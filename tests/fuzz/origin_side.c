@@ -94,7 +94,7 @@ find(struct origin_side *side, const struct origin_end *end)
 {
     struct search search = {.port = end->port};
 
-    pool_each_connection(side->pool, SIZE_MAX, on_connection, &search);
+    pool_each_connection(side->pool, on_connection, &search);
     return search;
 }
 

@@ -113,6 +113,7 @@ guest_ask(struct bench *bench, struct guest *guest, const char *host, uint16_t p
                                           .want = want,
                                           .rule = guest_rule,
                                           .rule_arg = guest,
+                                          .client = &guest->client,
                                           .on_lease = on_lease,
                                           .arg = guest};
 

@@ -44,6 +44,7 @@ void bench_host(struct bench *bench, const char *address, const char *name);
 struct guest {
     struct bench *bench;
     struct lease *lease;
+    struct address client;
     enum err verdict; /* of the rule */
     const char *only; /* the rule allows but this address; NULL: what verdict says */
     unsigned rule_calls;

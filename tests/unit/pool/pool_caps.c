@@ -318,6 +318,14 @@ janitor_finds_what_is_spent_and_what_is_not(void **state)
     rig_close(rig, stream);
 }
 
+static bool
+is_one_of_two(const struct upstream *upstream, const void *arg)
+{
+    const uint64_t *ids = arg;
+
+    return upstream->id == ids[0] || upstream->id == ids[1];
+}
+
 static void
 janitor_pulls_by_id_only_what_still_parks(void **state)
 {
@@ -330,7 +338,7 @@ janitor_pulls_by_id_only_what_still_parks(void **state)
     taken_id(rig, "a.test");
     rig_advance_ms(1);
     ids[1] = rig_park(rig, "a.test");
-    shelf_pull(rig->shelf, shard, ids, 2, &pulled);
+    shelf_pull(rig->shelf, shard, is_one_of_two, ids, &pulled);
     assert_true(TAILQ_FIRST(&pulled)->id == ids[1]);
     assert_null(TAILQ_NEXT(TAILQ_FIRST(&pulled), in_shard));
     shelf_give(rig->shelf, TAILQ_FIRST(&pulled));

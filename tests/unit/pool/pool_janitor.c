@@ -452,6 +452,31 @@ scout_ends_with_our_own_patience(void **state)
     assert_true(habit_of(yard)->is_doubted);
 }
 
+static void
+closing_by_id_closes_one_that_is_parked(void **state)
+{
+    struct yard *yard = *state;
+    struct taker holder = {.waiter = {.want = SHELF_ANY, .on_granted = rig_on_granted}};
+    int peers[] = {park(yard), park_at(yard, "b.test", 80), park(yard)};
+    uint64_t held;
+
+    assert_false(pool_close_id(yard->pool, 4));
+    sweep_leaves(yard, 3);
+    assert_true(pool_close_id(yard->pool, 2));
+    sweep_leaves(yard, 2);
+    assert_false(pool_close_id(yard->pool, 2));
+    take(yard, &holder);
+    held = holder.got.stream->id;
+    /* It is in use: neither closed nor taken from its holder. */
+    assert_false(pool_close_id(yard->pool, held));
+    assert_int_equal(stream_pulse(&holder.got.stream->stream), PULSE_QUIET);
+    shelf_give(yard->pool->shelf, holder.got.stream);
+    assert_true(pool_close_id(yard->pool, held));
+    sweep_leaves(yard, 1);
+    for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+        close(peers[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -475,6 +500,7 @@ main(void)
         TEST(retired_connection_is_nobodys),
         TEST(scouts_tell_that_the_origin_waits_longer),
         TEST(scout_ends_with_our_own_patience),
+        TEST(closing_by_id_closes_one_that_is_parked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ struct crossing;
 /* One of a worker's customers: asks, holds for a few turns, gives back. */
 struct visitor {
     struct lease *lease;
+    struct address client;
     unsigned turns; /* since it asked */
     unsigned heard;
 };
@@ -147,6 +148,7 @@ ask(struct worker *worker, struct visitor *visitor)
         .want = wants[draw(&worker->random, 6)],
         .rule = rule,
         .rule_arg = visitor,
+        .client = &visitor->client,
         .on_lease = on_lease,
         .arg = visitor,
     };
@@ -154,6 +156,10 @@ ask(struct worker *worker, struct visitor *visitor)
     if (pool_key_init(&key, SLICE("127.0.0.1"),
                       worker->crossing->ports[draw(&worker->random, ORIGINS)]) != ERR_OK)
         abort();
+    /* Another one each time, as those who look on must see it whole. */
+    visitor->client.v4.sin_family = AF_INET;
+    visitor->client.v4.sin_addr.s_addr = (in_addr_t)draw(&worker->random, 1u << 30);
+    address_set_port(&visitor->client, (uint16_t)visitor->client.v4.sin_addr.s_addr);
     visitor->heard = 0;
     visitor->turns = 0;
     visitor->lease = lease_checkout(worker->lane, &request);
@@ -252,10 +258,22 @@ worker_close(struct worker *worker)
 }
 
 static void
-count_row(const struct tuple_view *view, void *arg)
+look_at_row(const struct tuple_view *view, void *arg)
 {
-    (void)view;
-    ++*(unsigned *)arg;
+    uint32_t ip = view->client.v4.sin_addr.s_addr;
+
+    (void)arg;
+    if (view->client.any.sa_family != AF_UNSPEC && address_port(&view->client) != (uint16_t)ip)
+        abort();
+}
+
+static void
+look_at_waiting(const struct waiting_view *view, void *arg)
+{
+    (void)arg;
+    if (strcmp(view->host, "127.0.0.1") != 0 ||
+        address_port(&view->client) != (uint16_t)view->client.v4.sin_addr.s_addr)
+        abort();
 }
 
 static void
@@ -267,10 +285,9 @@ watch_over(struct crossing *crossing, unsigned ms)
     /* As the main thread does: sweeps, looks at the table, clears or closes a host now and
      * then. */
     for (unsigned i = 0; clock_now_ms() < end_ms; i++) {
-        unsigned rows = 0;
-
         pool_sweep(crossing->pool);
-        pool_each_connection(crossing->pool, 1000, count_row, &rows);
+        pool_each_connection(crossing->pool, look_at_row, NULL);
+        pool_each_waiting(crossing->pool, look_at_waiting, NULL);
         if (i % 10 == 9)
             pool_clear(crossing->pool);
         if (i % 10 == 4)
