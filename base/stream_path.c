@@ -2,12 +2,12 @@
  * What the kernel knows of a connection's path. In a file of its own, since <netinet/tcp.h>
  * ends before the newer fields and cannot stand beside the kernel's own header.
  */
-#include "base/stream.h"
-
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <sys/socket.h>
+
+#include "base/stream.h"
 
 bool
 stream_measure(const struct stream *stream, struct stream_path *path)
