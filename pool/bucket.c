@@ -23,8 +23,9 @@ count_to(_Atomic size_t *shown, size_t value)
 }
 
 void
-shard_init(struct shard *shard)
+shard_init(struct shard *shard, _Atomic unsigned *parked_total)
 {
+    shard->parked_total = parked_total;
     pthread_mutex_init(&shard->lock, NULL);
     TAILQ_INIT(&shard->parked);
     TAILQ_INIT(&shard->starving);
@@ -111,6 +112,7 @@ bucket_park(struct bucket *bucket, struct upstream *upstream)
     upstream->was_parked = true;
     bucket->parked_count++;
     count_to(&shard->parked_count, shard->parked_count + 1);
+    atomic_fetch_add_explicit(shard->parked_total, 1, memory_order_relaxed);
     show_oldest(shard);
 }
 
@@ -124,6 +126,7 @@ bucket_unpark(struct upstream *upstream)
     TAILQ_REMOVE(&shard->parked, upstream, in_shard);
     bucket->parked_count--;
     count_to(&shard->parked_count, shard->parked_count - 1);
+    atomic_fetch_sub_explicit(shard->parked_total, 1, memory_order_relaxed);
     show_oldest(shard);
 }
 

@@ -57,9 +57,10 @@ struct shard {
     _Atomic uint64_t shown[SHOWN_COUNT];
     _Atomic size_t parked_count;
     _Atomic size_t bucket_count;
+    _Atomic unsigned *parked_total; /* of all shards */
 };
 
-void shard_init(struct shard *shard);
+void shard_init(struct shard *shard, _Atomic unsigned *parked_total);
 void shard_fini(struct shard *shard);
 
 /* The key's bucket, made if need be; bucket_drop() it when it may be empty. */

@@ -18,6 +18,7 @@ struct pool_limits {
     _Atomic unsigned max_parked_per_host;
     _Atomic unsigned max_dials_per_host;
     _Atomic unsigned max_total;
+    _Atomic unsigned max_parked;
     _Atomic unsigned max_tunnels;
     _Atomic unsigned max_pinned;
     _Atomic unsigned max_waiting;

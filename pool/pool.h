@@ -34,6 +34,7 @@ struct pool_settings {
     unsigned max_parked_per_host; /* of these, parked */
     unsigned max_dials_per_host;  /* of these, being dialed */
     unsigned max_total;           /* over all keys, without tunnels and pinned ones */
+    unsigned max_parked;          /* of these, parked; the least recently used one goes */
     unsigned max_tunnels;
     unsigned max_pinned;          /* connections that belong to one client each */
     unsigned max_waiting;         /* leases that queue, in total; ERR_QUEUE_FULL beyond */

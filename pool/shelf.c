@@ -28,7 +28,7 @@ shelf_new(const struct pool_limits *limits,
     shelf->arg = arg;
     atomic_init(&shelf->last_rank, RANK_FIRST);
     for (size_t i = 0; i < SHELF_SHARDS; i++)
-        shard_init(&shelf->shards[i]);
+        shard_init(&shelf->shards[i], &shelf->parked);
     return shelf;
 }
 
@@ -256,6 +256,7 @@ follow_up(struct shelf *shelf, const struct upshot *upshot)
     else if (upshot->evicted != NULL)
         atomic_fetch_sub(&shelf->total, 1);
     shelf_feed(shelf, NULL);
+    shelf_trim(shelf);
 }
 
 void

@@ -161,6 +161,19 @@ shelf_evict(struct shelf *shelf)
     return true;
 }
 
+static bool
+has_too_many_parked(const struct shelf *shelf)
+{
+    return limit_of(&shelf->parked) > limit_of(&shelf->limits->max_parked);
+}
+
+void
+shelf_trim(struct shelf *shelf)
+{
+    if (has_too_many_parked(shelf))
+        shelf_evict(shelf);
+}
+
 static void
 refresh_bucket(struct map_node *node, void *shelf)
 {
@@ -177,5 +190,7 @@ shelf_refresh(struct shelf *shelf)
         map_each(&shard->buckets, refresh_bucket, shelf);
         pthread_mutex_unlock(&shard->lock);
     }
+    while (has_too_many_parked(shelf) && shelf_evict(shelf))
+        continue;
     shelf_feed(shelf, NULL);
 }

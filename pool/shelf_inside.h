@@ -16,6 +16,7 @@ struct shelf {
     void (*on_evicted)(void *arg, struct upstream *upstream);
     void *arg;
     _Atomic unsigned total;    /* slots reserved, over all buckets */
+    _Atomic unsigned parked;   /* in all shards */
     _Atomic unsigned waiting;  /* QUEUED waiters */
     _Atomic unsigned starving; /* buckets; see bucket_note_starving() */
     _Atomic uint64_t last_rank;
@@ -53,6 +54,9 @@ void shelf_close(struct shelf *shelf, struct upstream *upstream);
  * sides are sequentially consistent, so one of them sees the other. True if self was served.
  */
 bool shelf_feed(struct shelf *shelf, struct shelf_waiter *self);
+
+/* Are more parked than may be? Then the least recently used one goes. */
+void shelf_trim(struct shelf *shelf);
 
 /* Gives a share of the total back. */
 void shelf_release_total(struct shelf *shelf);

@@ -123,9 +123,9 @@ void
 shelf_count(struct shelf *shelf, struct shelf_counts *counts)
 {
     *counts = (struct shelf_counts){.open = atomic_load(&shelf->total),
+                                    .parked = atomic_load(&shelf->parked),
                                     .waiting = atomic_load(&shelf->waiting)};
     for (unsigned i = 0; i < SHELF_SHARDS; i++) {
-        counts->parked += shelf_parked_in(shelf, i);
         counts->buckets +=
             atomic_load_explicit(&shelf->shards[i].bucket_count, memory_order_relaxed);
     }

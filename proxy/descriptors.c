@@ -39,27 +39,48 @@ at_least_one(uint64_t count)
     return count > 0 ? (unsigned)count : 1;
 }
 
-void
-descriptors_fit(struct config *config, size_t workers)
+/* Clients and whom they ask share what there is. False: all that was set fits. */
+static bool
+fit_open(struct config *config, uint64_t room)
 {
-    uint64_t own = OWN + workers * (OWN_PER_WORKER + 2 * config->listener_count);
     uint64_t clients = config->proxy_max_clients;
     uint64_t upstream = (uint64_t)config->pool_max_total + config->pool_max_tunnels;
-    struct rlimit limit;
-    uint64_t room;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
-        return;
-    room = limit.rlim_cur > own ? limit.rlim_cur - own : 0;
     upstream = least(upstream, clients);
     if (clients + upstream <= room)
-        return;
+        return false;
     upstream = least(upstream, room / 2);
     config->proxy_max_clients = at_least_one(least(clients, room - upstream));
     config->pool_max_total = at_least_one(least(config->pool_max_total, upstream));
     config->pool_max_tunnels = at_least_one(least(config->pool_max_tunnels, upstream));
-    log_event(LOG_LEVEL_WARN, "limits lowered to the descriptors there are",
-              "descriptors=%llu max_clients=%u max_total=%u max_tunnels=%u",
-              (unsigned long long)limit.rlim_cur, config->proxy_max_clients,
-              config->pool_max_total, config->pool_max_tunnels);
+    return true;
+}
+
+static bool
+fit_parked(struct config *config, uint64_t descriptors)
+{
+    uint64_t share = descriptors * config->pool_descriptor_share / 100;
+
+    if (config->pool_max_parked <= share)
+        return false;
+    config->pool_max_parked = (unsigned)share;
+    return true;
+}
+
+void
+descriptors_fit(struct config *config, size_t workers)
+{
+    uint64_t own = OWN + workers * (OWN_PER_WORKER + 2 * config->listener_count);
+    bool is_lowered = false;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    is_lowered |= fit_open(config, limit.rlim_cur > own ? limit.rlim_cur - own : 0);
+    is_lowered |= fit_parked(config, limit.rlim_cur);
+    if (is_lowered)
+        log_event(LOG_LEVEL_WARN, "limits lowered to the descriptors there are",
+                  "descriptors=%llu max_clients=%u max_total=%u max_tunnels=%u max_parked=%u",
+                  (unsigned long long)limit.rlim_cur, config->proxy_max_clients,
+                  config->pool_max_total, config->pool_max_tunnels, config->pool_max_parked);
 }

@@ -20,6 +20,7 @@ program_pool_settings(const struct config *config)
         .max_parked_per_host = config->pool_max_parked_per_host,
         .max_dials_per_host = config->pool_max_dials_per_host,
         .max_total = config->pool_max_total,
+        .max_parked = config->pool_max_parked,
         .max_tunnels = config->pool_max_tunnels,
         .max_pinned = config->pool_max_pinned,
         .max_waiting = config->pool_max_waiting,

@@ -60,6 +60,7 @@ CARPOOL=$real
 claim "carpool starts with 256 descriptors" contains "$carpool_ready" ready
 claim "and says what that comes to" in_log "limits lowered to the descriptors there are descriptors=256"
 claim "once" told_once "limits lowered"
+claim "half of them at most are for parked connections" in_log " max_parked=128"
 claim "it serves" serves_at_once
 descriptors_before=$(own_descriptors)
 claim "400 clients that say nothing keep nobody out" attacked idle 400 12

@@ -112,6 +112,7 @@ make_pool(void)
         .max_parked_per_host = 4,
         .max_dials_per_host = 4,
         .max_total = 8,
+        .max_parked = 1000,
         .max_tunnels = 2,
         .max_pinned = 2,
         .max_waiting = 4,

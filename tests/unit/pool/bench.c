@@ -40,6 +40,7 @@ bench_init(struct bench *bench)
                                              .max_parked_per_host = 10,
                                              .max_dials_per_host = 10,
                                              .max_total = 100,
+                                             .max_parked = 1000,
                                              .max_tunnels = 10,
                                              .max_pinned = 10,
                                              .max_waiting = 10,

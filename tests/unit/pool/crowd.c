@@ -500,6 +500,7 @@ crowd_configure(struct crowd *crowd)
     settings->max_parked_per_host = draw(crowd, 4);
     settings->max_dials_per_host = 1 + draw(crowd, 4);
     settings->max_total = 1 + draw(crowd, 12);
+    settings->max_parked = draw(crowd, 12);
     settings->max_waiting = draw(crowd, 2 * CLIENTS);
     settings->fresh_for_unsafe_ms = draw(crowd, 20);
     rig_configure(crowd->rig);

@@ -310,6 +310,8 @@ model_give(struct model *model, uint64_t id, bool is_used)
             feed(model);
         }
     }
+    if (model_parked(model) > model->settings.max_parked)
+        model_evict(model);
 }
 
 static void
@@ -402,6 +404,8 @@ void
 model_configure(struct model *model, const struct pool_settings *settings)
 {
     model->settings = *settings;
+    while (model_parked(model) > settings->max_parked)
+        model_evict(model);
     feed(model);
 }
 

@@ -243,6 +243,70 @@ evicted_for_descriptors_frees_its_slot(void **state)
 }
 
 static void
+low_descriptors_evict_one_parked_stream_and_no_leased_one(void **state)
+{
+    struct rig *rig = *state;
+    struct upstream *leased = rig_dial(rig, "a.test");
+    uint64_t oldest = rig_park(rig, "b.test");
+
+    rig_advance_ms(1);
+    rig_park(rig, "a.test");
+    rig_park(rig, "c.test");
+    assert_true(shelf_evict(rig->shelf));
+    assert_int_equal(rig->evicted, 1);
+    assert_true(rig->last_evicted_id == oldest);
+    assert_int_equal(counts_of(rig).parked, 2);
+    assert_true(shelf_evict(rig->shelf));
+    assert_true(shelf_evict(rig->shelf));
+    assert_false(shelf_evict(rig->shelf));
+    assert_int_equal(counts_of(rig).open, 1);
+    rig_close(rig, leased);
+}
+
+static void
+parked_ones_of_all_hosts_beyond_their_cap_push_out_the_oldest(void **state)
+{
+    struct rig *rig = *state;
+    struct taker waiting = {0};
+    struct upstream *leased;
+    uint64_t oldest;
+
+    rig->settings.max_parked = 2;
+    rig->settings.max_total = 4;
+    rig_configure(rig);
+    leased = rig_dial(rig, "d.test");
+    oldest = rig_park(rig, "a.test");
+    rig_advance_ms(1);
+    rig_park(rig, "b.test");
+    assert_int_equal(rig->evicted, 0);
+    rig_advance_ms(1);
+    rig_park(rig, "c.test");
+    assert_int_equal(rig->evicted, 1);
+    assert_true(rig->last_evicted_id == oldest);
+    assert_int_equal(counts_of(rig).parked, 2);
+    /* Its share of the total is free. */
+    assert_int_equal(rig_take(rig, &waiting, "e.test", SHELF_ANY), SHELF_GOT_SLOT);
+    assert_int_equal(rig->evicted, 1);
+    drop_dial(rig, &waiting);
+    rig_close(rig, leased);
+}
+
+static void
+lowered_cap_of_parked_ones_closes_what_is_too_many(void **state)
+{
+    struct rig *rig = *state;
+
+    for (int i = 0; i < 4; i++)
+        rig_park(rig, i % 2 == 0 ? "a.test" : "b.test");
+    assert_int_equal(counts_of(rig).parked, 4);
+    rig->settings.max_parked = 1;
+    rig_configure(rig);
+    shelf_refresh(rig->shelf);
+    assert_int_equal(counts_of(rig).parked, 1);
+    assert_int_equal(rig->evicted, 3);
+}
+
+static void
 raised_total_serves_those_who_wait(void **state)
 {
     struct rig *rig = *state;
@@ -406,6 +470,9 @@ main(void)
         TEST(waiter_at_the_total_cap_is_served_by_evicting_what_parks),
         TEST(freed_slot_goes_to_the_host_that_starved_longest),
         TEST(evicted_for_descriptors_frees_its_slot),
+        TEST(low_descriptors_evict_one_parked_stream_and_no_leased_one),
+        TEST(parked_ones_of_all_hosts_beyond_their_cap_push_out_the_oldest),
+        TEST(lowered_cap_of_parked_ones_closes_what_is_too_many),
         TEST(raised_total_serves_those_who_wait),
         TEST(lowered_cap_closes_what_comes_back),
         TEST(unused_stream_returns_to_its_place_by_age),

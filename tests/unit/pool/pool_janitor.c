@@ -73,6 +73,7 @@ setup(void **state)
                                             .max_parked_per_host = 10,
                                             .max_dials_per_host = 10,
                                             .max_total = 10,
+                                            .max_parked = 1000,
                                             .max_waiting = 10,
                                             .max_hosts = 16};
     yard->pool = pool_new(&yard->settings);

@@ -305,6 +305,7 @@ lanes_share_one_pool_and_leave_nothing(void **state)
                                            .max_parked_per_host = 3,
                                            .max_dials_per_host = 2,
                                            .max_total = 12,
+                                           .max_parked = 5,
                                            .max_tunnels = 4,
                                            .max_waiting = 20,
                                            .fresh_for_unsafe_ms = 5,

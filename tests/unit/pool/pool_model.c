@@ -135,7 +135,9 @@ check_caps(struct crowd *crowd)
     struct shelf_counts counts;
 
     shelf_count(crowd->rig->shelf, &counts);
+    /* What is parked too much goes at once, but each may be about to see to it. */
     if (counts.open > crowd->rig->settings.max_total ||
+        counts.parked > crowd->rig->settings.max_parked + THREADS ||
         !shelf_buckets_are_sound(crowd->rig->shelf))
         abort();
 }
@@ -201,6 +203,7 @@ shelf_stays_whole_under_four_threads(void **state)
     hall->rig.settings.max_parked_per_host = 3;
     hall->rig.settings.max_dials_per_host = 2;
     hall->rig.settings.max_total = 16;
+    hall->rig.settings.max_parked = 5;
     hall->rig.settings.max_waiting = 3 * CLIENTS;
     hall->rig.settings.fresh_for_unsafe_ms = 5;
     rig_configure(&hall->rig);

@@ -92,6 +92,7 @@ rig_init(struct rig *rig)
                                            .max_parked_per_host = 1000,
                                            .max_dials_per_host = 1000,
                                            .max_total = 1000,
+                                           .max_parked = 1000,
                                            .max_waiting = 1000,
                                            .fresh_for_unsafe_ms = 500};
     rig_configure(rig);
