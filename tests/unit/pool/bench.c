@@ -133,9 +133,8 @@ on_guard(evutil_socket_t fd, short what, void *arg)
     *(bool *)arg = true;
 }
 
-/* A turn that waits for an event, or fails the test after five seconds. */
-static void
-wait_turn(struct bench *bench)
+void
+bench_wait(struct bench *bench)
 {
     struct timeval most = {5, 0};
     bool is_late = false;
@@ -153,7 +152,7 @@ guest_wait(struct guest *guest)
     bool was_waiting = lease_state(guest->lease) == LEASE_WAITING;
 
     while (lease_state(guest->lease) == LEASE_WAITING)
-        wait_turn(guest->bench);
+        bench_wait(guest->bench);
     assert_int_equal(guest->calls, was_waiting ? 1 : 0);
     guest->calls = 0;
 }
@@ -185,7 +184,7 @@ void
 bench_until_parked(struct bench *bench, uint64_t parked)
 {
     while (bench_gauges(bench).parked != parked)
-        wait_turn(bench);
+        bench_wait(bench);
 }
 
 struct pool_gauges

@@ -70,6 +70,9 @@ void fails_with(struct bench *bench, struct guest *guest, enum err err);
 /* One round of the loop, without waiting for anything. */
 void bench_turn(struct bench *bench);
 
+/* A round that waits for an event; five seconds at most. */
+void bench_wait(struct bench *bench);
+
 /* Runs the loop until so many are parked; a few seconds at most. */
 void bench_until_parked(struct bench *bench, uint64_t parked);
 

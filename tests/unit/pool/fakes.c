@@ -24,6 +24,8 @@ __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
     socklen_t type_size = sizeof(type);
 
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size);
+    if (fakes.on_connect != NULL && type == SOCK_STREAM)
+        fakes.on_connect(fakes.on_connect_arg);
     if (fakes.connect_errno != 0 && type == SOCK_STREAM) {
         errno = fakes.connect_errno;
         return -1;
