@@ -14,34 +14,34 @@
 /* At least so many connections past the limit are told so; further ones are just closed. */
 #define SURPLUS_LEAST 16
 
-struct terms {
+struct bounds {
     unsigned connections;
     uint64_t requests; /* per hour */
     unsigned tunnels;
     uint64_t bandwidth;
 };
 
-static struct terms
-terms_of(const struct client *client, enum limit_party party)
+static struct bounds
+bounds_of(const struct client *client, enum limit_party party)
 {
     const struct config *config = client->worker->epoch->config;
 
     if (party == LIMIT_USER)
-        return (struct terms){config->limit_connections_per_user,
-                              config->limit_requests_per_user, config->limit_tunnels_per_user,
-                              config->limit_bandwidth_per_user};
-    return (struct terms){config->limit_connections_per_client,
-                          config->limit_requests_per_client, config->limit_tunnels_per_client,
-                          config->limit_bandwidth_per_client};
+        return (struct bounds){config->limit_connections_per_user,
+                               config->limit_requests_per_user, config->limit_tunnels_per_user,
+                               config->limit_bandwidth_per_user};
+    return (struct bounds){config->limit_connections_per_client,
+                           config->limit_requests_per_client, config->limit_tunnels_per_client,
+                           config->limit_bandwidth_per_client};
 }
 
 static bool
 is_limited(const struct client *client, enum limit_party party)
 {
-    const struct terms terms = terms_of(client, party);
+    const struct bounds bounds = bounds_of(client, party);
 
-    return terms.connections > 0 || terms.requests > 0 || terms.tunnels > 0 ||
-           terms.bandwidth > 0;
+    return bounds.connections > 0 || bounds.requests > 0 || bounds.tunnels > 0 ||
+           bounds.bandwidth > 0;
 }
 
 static struct client_share *
@@ -105,15 +105,15 @@ count_surplus(struct client_share *share, unsigned most)
 bool
 client_limits_open(struct client *client)
 {
-    const struct terms terms = terms_of(client, LIMIT_CLIENT);
+    const struct bounds bounds = bounds_of(client, LIMIT_CLIENT);
     struct client_share *share;
 
     if (!is_limited(client, LIMIT_CLIENT))
         return true;
     share = &ensure_limits(client)->shares[LIMIT_CLIENT];
     share->account = hold_client(client);
-    share->is_counted = limit_count(&share->account->connections, terms.connections);
-    if (share->is_counted || count_surplus(share, terms.connections))
+    share->is_counted = limit_count(&share->account->connections, bounds.connections);
+    if (share->is_counted || count_surplus(share, bounds.connections))
         return true;
     client_limits_close(client);
     return false;
@@ -144,7 +144,7 @@ count_request(struct client *client, enum limit_party party, enum reason reason,
 {
     const unsigned burst_ms = client->worker->epoch->config->limit_burst;
     const struct limit_rate rate =
-        limit_rate_of_requests(terms_of(client, party).requests, burst_ms);
+        limit_rate_of_requests(bounds_of(client, party).requests, burst_ms);
     uint64_t wait_ns;
 
     if (rate.amount == 0 || limit_allowance_take(&share_of(client, party)->account->requests,
@@ -163,7 +163,7 @@ fits_now(struct client *client, enum limit_party party)
     if (share->is_counted)
         return true;
     share->is_counted =
-        limit_count(&share->account->connections, terms_of(client, party).connections);
+        limit_count(&share->account->connections, bounds_of(client, party).connections);
     if (share->is_counted)
         count_down(&share->account->surplus, &share->is_surplus);
     return share->is_counted;
@@ -224,7 +224,7 @@ client_limits_begin_tunnel(struct client *client)
         if (share->account == NULL)
             continue;
         share->has_tunnel =
-            limit_count(&share->account->tunnels, terms_of(client, party).tunnels);
+            limit_count(&share->account->tunnels, bounds_of(client, party).tunnels);
         if (!share->has_tunnel)
             return reasons[party];
     }

@@ -150,16 +150,25 @@ function countCase(i) {
   else forwarded++;
 }
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 // carpool writes a line when an exchange is over; the last request's is the last of all.
-async function accessLines() {
-  for (let tries = 0; tries < 500; tries++) {
-    const lines = fs.readFileSync(accessLog, 'latin1').split('\n');
-    if (lines.filter((line) => line.includes('/end/last ')).length === lanes.length) return lines;
-    await sleep(20);
-  }
-  throw new Error('the access log has no last line');
+function accessLines() {
+  return new Promise((resolve, reject) => {
+    const late = new Error('the access log has no last line');
+    const timer = setTimeout(() => end(reject, late), 10000);
+    const watcher = fs.watch(accessLog, look);
+
+    function end(settle, what) {
+      clearTimeout(timer);
+      watcher.close();
+      settle(what);
+    }
+    function look() {
+      const lines = fs.readFileSync(accessLog, 'latin1').split('\n');
+      if (lines.filter((line) => line.includes('/end/last ')).length === lanes.length)
+        end(resolve, lines);
+    }
+    look();
+  });
 }
 
 const unescape = (word) =>
