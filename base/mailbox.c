@@ -14,8 +14,8 @@
 
 struct mailbox {
     pthread_mutex_t lock;
-    struct mail *first;
-    struct mail **last;
+    struct letter *first;
+    struct letter **last;
     int fd;
     struct event *readable;
 };
@@ -23,18 +23,18 @@ struct mailbox {
 static void
 mailbox_read(struct mailbox *mailbox)
 {
-    struct mail *mail;
+    struct letter *letter;
 
     pthread_mutex_lock(&mailbox->lock);
-    mail = mailbox->first;
+    letter = mailbox->first;
     mailbox->first = NULL;
     mailbox->last = &mailbox->first;
     pthread_mutex_unlock(&mailbox->lock);
-    while (mail != NULL) {
-        struct mail *next = mail->next;
+    while (letter != NULL) {
+        struct letter *next = letter->next;
 
-        mail->on_mail(mail);
-        mail = next;
+        letter->on_mail(letter);
+        letter = next;
     }
 }
 
@@ -69,16 +69,16 @@ mailbox_new(struct event_base *base)
 }
 
 void
-mailbox_post(struct mailbox *mailbox, struct mail *mail)
+mailbox_post(struct mailbox *mailbox, struct letter *letter)
 {
     uint64_t one = 1;
     int was_empty;
 
-    mail->next = NULL;
+    letter->next = NULL;
     pthread_mutex_lock(&mailbox->lock);
     was_empty = mailbox->first == NULL;
-    *mailbox->last = mail;
-    mailbox->last = &mail->next;
+    *mailbox->last = letter;
+    mailbox->last = &letter->next;
     pthread_mutex_unlock(&mailbox->lock);
     /* A full counter (EAGAIN) means that the reader is being woken anyway. */
     if (was_empty)

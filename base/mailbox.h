@@ -7,9 +7,9 @@
  * A letter, embedded in what it is about. Whoever posts it leaves it alone until on_mail runs
  * on the mailbox's thread; on_mail may free it.
  */
-struct mail {
-    struct mail *next;
-    void (*on_mail)(struct mail *mail);
+struct letter {
+    struct letter *next;
+    void (*on_mail)(struct letter *letter);
 };
 
 struct mailbox;
@@ -18,7 +18,7 @@ struct mailbox;
 struct mailbox *mailbox_new(struct event_base *base);
 
 /* Any thread. Does not block but for the queue's own lock. */
-void mailbox_post(struct mailbox *mailbox, struct mail *mail);
+void mailbox_post(struct mailbox *mailbox, struct letter *letter);
 
 /*
  * Reads what lies in it and frees it. On its base's thread, when no other thread will post:

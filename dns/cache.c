@@ -250,7 +250,7 @@ send_letters(struct cache_claim *told)
     while (told != NULL) {
         struct cache_claim *next = told->next_told;
 
-        mailbox_post(told->mailbox, &told->mail);
+        mailbox_post(told->mailbox, &told->letter);
         told = next;
     }
 }

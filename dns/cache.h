@@ -34,7 +34,7 @@ struct cache_entry;
 struct cache_claim {
     TAILQ_ENTRY(cache_claim) link;
     struct cache_claim *next_told;
-    struct mail mail; /* posted when there is something to read; on_mail is the owner's */
+    struct letter letter; /* posted when there is something to read; on_mail is the owner's */
     struct mailbox *mailbox;   /* the owner's */
     struct cache_entry *entry; /* NULL: takes no part */
     unsigned round;
@@ -84,7 +84,7 @@ bool cache_find(struct cache *cache, struct slice name, enum err *err, struct an
                 bool *is_due);
 
 /*
- * Takes part in finding a name out. The claim's mail and mailbox are set. is_refresh: ask
+ * Takes part in finding a name out. The claim's letter and mailbox are set. is_refresh: ask
  * although the name is known, unless somebody does already. Of CACHE_KNOWN *outcome is what it
  * is; of CACHE_OURS its answer is one whose time is up, in case the servers are slow, or NULL.
  * The caller owns the answer. The thread of the mailbox, as all that concerns the claim.

@@ -82,9 +82,9 @@ begin(struct resolver *resolver, struct question *question, bool is_refresh)
 
 /* What the one who asks for all of us has heard. */
 static void
-on_letter(struct mail *mail)
+on_letter(struct letter *letter)
 {
-    struct question *question = MAP_OWNER(mail, struct question, claim.mail);
+    struct question *question = MAP_OWNER(letter, struct question, claim.letter);
     struct resolver *resolver = MAP_OWNER(question->home, struct resolver, home);
     struct cache_outcome outcome = {0};
 
@@ -111,7 +111,7 @@ open_question(struct resolver *resolver, const struct name *name, uint64_t hash)
     struct question *question = question_new(&resolver->home, resolver->channel, name);
 
     question->claim.mailbox = resolver->mailbox;
-    question->claim.mail.on_mail = on_letter;
+    question->claim.letter.on_mail = on_letter;
     question->node.hash = hash;
     question->is_joinable = true;
     map_insert(&resolver->joinable, &question->node);

@@ -189,7 +189,7 @@ on_granted(struct shelf_waiter *waiter)
 {
     struct lease *lease = (struct lease *)(void *)waiter;
 
-    mailbox_post(lease->lane->mailbox, &lease->mail);
+    mailbox_post(lease->lane->mailbox, &lease->letter);
 }
 
 /* The lease was cancelled before it read what it was given. */
@@ -206,9 +206,10 @@ lease_return(struct lease *lease)
 }
 
 static void
-on_mail(struct mail *mail)
+on_mail(struct letter *letter)
 {
-    struct lease *lease = (struct lease *)(void *)((char *)mail - offsetof(struct lease, mail));
+    struct lease *lease =
+        (struct lease *)(void *)((char *)letter - offsetof(struct lease, letter));
     struct upstream *stream = lease->waiter.gift.stream;
 
     if (lease->is_cancelled) {
@@ -331,7 +332,7 @@ lease_checkout(struct lane *lane, const struct lease_request *request)
     lease->waiter.on_granted = on_granted;
     lease->waiter.client = *request->client;
     lease->waiter.since_us = clock_now_us();
-    lease->mail.on_mail = on_mail;
+    lease->letter.on_mail = on_mail;
     evtimer_assign(&lease->queue_timer, lane->base, on_queue_timeout, lease);
     lease->is_inside = true;
     if (request->want == LEASE_TUNNEL)

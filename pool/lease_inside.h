@@ -9,7 +9,7 @@
 /* The lease itself: for lease.c, which gets a connection, and lease_held.c, which has one. */
 struct lease {
     struct shelf_waiter waiter;
-    struct mail mail; /* posted by whoever grants */
+    struct letter letter; /* posted by whoever grants */
     struct lane *lane;
     struct pool_key key;
     bool is_tunnel;

@@ -59,9 +59,9 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_farewell(struct mail *mail)
+on_farewell(struct letter *letter)
 {
-    struct program *program = ((struct farewell *)mail)->program;
+    struct program *program = ((struct farewell *)letter)->program;
 
     program->running--;
     if (program->running == 0)
@@ -173,11 +173,11 @@ add_worker(struct program *program, size_t number, size_t count)
         .workers = program->workers,
         .worker_count = count,
         .main = program->mailbox,
-        .on_done = &farewell->mail,
+        .on_done = &farewell->letter,
     };
     enum err err;
 
-    farewell->mail.on_mail = on_farewell;
+    farewell->letter.on_mail = on_farewell;
     farewell->program = program;
     listening_take(&program->listening, number, fds);
     err = worker_new(&setup, &program->workers[number]);

@@ -15,7 +15,7 @@ struct program;
 
 /* A worker's letter that it is done. */
 struct farewell {
-    struct mail mail; /* first, so that the letter is the farewell */
+    struct letter letter; /* first, so that the letter is the farewell */
     struct program *program;
 };
 

@@ -26,7 +26,7 @@ enum order_kind { ORDER_RELOAD, ORDER_MAKE_ROOM, ORDER_DRAIN, ORDER_STOP, ORDER_
 
 /* What the main thread wants of a worker. Freed by the worker that read it. */
 struct order {
-    struct mail mail;
+    struct letter letter;
     struct worker *worker;
     enum order_kind kind;
     struct config *config;
@@ -169,9 +169,9 @@ make_room(struct worker *worker)
 }
 
 static void
-on_order(struct mail *mail)
+on_order(struct letter *letter)
 {
-    struct order *order = (struct order *)mail;
+    struct order *order = (struct order *)letter;
 
     switch (order->kind) {
     case ORDER_RELOAD:
@@ -199,11 +199,11 @@ give_order(struct worker *worker, enum order_kind kind, struct config *config)
 {
     struct order *order = xcalloc(1, sizeof(*order));
 
-    order->mail.on_mail = on_order;
+    order->letter.on_mail = on_order;
     order->worker = worker;
     order->kind = kind;
     order->config = config;
-    mailbox_post(worker->mailbox, &order->mail);
+    mailbox_post(worker->mailbox, &order->letter);
 }
 
 void

@@ -33,7 +33,7 @@ struct worker_setup {
     struct worker *const *workers; /* all of the process, there before any starts; borrowed */
     size_t worker_count;           /* 0: it is alone */
     struct mailbox *main;          /* where on_done is posted */
-    struct mail *on_done;          /* posted once, when the worker has drained or was stopped */
+    struct letter *on_done;        /* posted once, when the worker has drained or was stopped */
 };
 
 enum err worker_new(const struct worker_setup *setup, struct worker **worker);

@@ -70,7 +70,7 @@ struct worker {
     bool is_stopping;      /* no exchange goes on */
     bool is_ended;         /* no worker needs it any more */
     struct mailbox *main;
-    struct mail *on_done;
+    struct letter *on_done;
     pthread_t thread;
     bool is_started;
     struct worker_stats stats;

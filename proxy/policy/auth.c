@@ -20,7 +20,7 @@
 #define SECRET_SIZE 32
 
 struct auth_ask {
-    struct mail mail; /* first, so that the letter is the ask */
+    struct letter letter; /* first, so that the letter is the ask */
     LIST_ENTRY(auth_ask) entry;
     struct auth *auth;
     struct check *check; /* under the lock; NULL once the answer is on its way */
@@ -56,9 +56,9 @@ struct auth {
 /* ---- the thread ---- */
 
 static void
-on_mail(struct mail *mail)
+on_mail(struct letter *letter)
 {
-    struct auth_ask *ask = (struct auth_ask *)mail;
+    struct auth_ask *ask = (struct auth_ask *)letter;
 
     if (ask->on_answer == NULL) {
         free(ask);
@@ -96,7 +96,7 @@ tell(struct auth_ask *ask)
     while (ask != NULL) {
         struct auth_ask *next = LIST_NEXT(ask, entry);
 
-        mailbox_post(ask->mailbox, &ask->mail);
+        mailbox_post(ask->mailbox, &ask->letter);
         ask = next;
     }
 }
@@ -287,7 +287,7 @@ join(struct auth *auth, struct check *check, const struct auth_request *request)
 {
     struct auth_ask *ask = xcalloc(1, sizeof(*ask));
 
-    ask->mail.on_mail = on_mail;
+    ask->letter.on_mail = on_mail;
     ask->auth = auth;
     ask->check = check;
     ask->mailbox = request->mailbox;

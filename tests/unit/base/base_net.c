@@ -166,33 +166,33 @@ watch_reports_only_what_is_wanted(void **state)
 #define SENDERS 4
 #define LETTERS 2000
 
-struct letter {
-    struct mail mail;
-    struct letters *all;
+struct note {
+    struct letter letter;
+    struct notes *all;
     int sender;
     int number;
 };
 
-struct letters {
+struct notes {
     struct mailbox *mailbox;
     int next[SENDERS]; /* the number that must come next from each sender */
     int count;
 };
 
 struct sender {
-    struct letters *all;
+    struct notes *all;
     int sender;
 };
 
 static void
-on_letter(struct mail *mail)
+on_letter(struct letter *letter)
 {
-    struct letter *letter = (struct letter *)mail;
+    struct note *note = (struct note *)letter;
 
-    assert_int_equal(letter->number, letter->all->next[letter->sender]);
-    letter->all->next[letter->sender]++;
-    letter->all->count++;
-    free(letter);
+    assert_int_equal(note->number, note->all->next[note->sender]);
+    note->all->next[note->sender]++;
+    note->all->count++;
+    free(note);
 }
 
 static void *
@@ -201,11 +201,11 @@ send_letters(void *arg)
     struct sender *sender = arg;
 
     for (int i = 0; i < LETTERS; i++) {
-        struct letter *letter = xcalloc(1, sizeof(*letter));
+        struct note *note = xcalloc(1, sizeof(*note));
 
-        *letter = (struct letter){
-            .mail = {.on_mail = on_letter}, .all = sender->all, .sender = sender->sender, i};
-        mailbox_post(sender->all->mailbox, &letter->mail);
+        *note = (struct note){
+            .letter = {.on_mail = on_letter}, .all = sender->all, .sender = sender->sender, i};
+        mailbox_post(sender->all->mailbox, &note->letter);
     }
     return NULL;
 }
@@ -214,7 +214,7 @@ static void
 mailbox_delivers_every_letter_once_and_in_order(void **state)
 {
     struct event_base *base = event_base_new();
-    struct letters all = {.mailbox = mailbox_new(base)};
+    struct notes all = {.mailbox = mailbox_new(base)};
     struct sender senders[SENDERS];
     pthread_t threads[SENDERS];
 
@@ -236,7 +236,7 @@ static void
 mailbox_reads_what_lies_in_it_when_freed(void **state)
 {
     struct event_base *base = event_base_new();
-    struct letters all = {.mailbox = mailbox_new(base)};
+    struct notes all = {.mailbox = mailbox_new(base)};
     struct sender sender = {&all, 0};
 
     (void)state;

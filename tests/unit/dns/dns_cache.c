@@ -30,15 +30,15 @@ struct counter {
 
 /* One who takes part. */
 struct party {
-    struct cache_claim claim; /* first: its mail leads here */
+    struct cache_claim claim; /* first: its letter leads here */
     struct counter *counter;
 };
 
 static void
-on_mail(struct mail *mail)
+on_mail(struct letter *letter)
 {
     struct party *party =
-        (struct party *)(void *)((char *)mail - offsetof(struct cache_claim, mail));
+        (struct party *)(void *)((char *)letter - offsetof(struct cache_claim, letter));
 
     party->counter->letters++;
 }
@@ -73,7 +73,7 @@ claim(struct counter *counter, struct party *party, const char *name)
 
     *party = (struct party){.counter = counter};
     party->claim.mailbox = counter->mailbox;
-    party->claim.mail.on_mail = on_mail;
+    party->claim.letter.on_mail = on_mail;
     part = cache_claim(counter->cache, slice_of(name), &party->claim, false, &outcome);
     answer_unref(outcome.answer);
     return part;
@@ -392,7 +392,7 @@ refresh_of_a_forgotten_name_waits_for_whoever_asks(void **state)
     struct cache_outcome outcome;
     enum err err = ERR_AGAIN;
 
-    second.claim.mail.on_mail = on_mail;
+    second.claim.letter.on_mail = on_mail;
     assert_int_equal(claim(counter, &first, "o.test"), CACHE_OURS);
     assert_int_equal(
         cache_claim(counter->cache, SLICE("o.test"), &second.claim, true, &outcome),
