@@ -490,12 +490,48 @@ step_evict(struct crowd *crowd)
     expect_same(crowd);
 }
 
+/* What an origin does is found out, or forgotten. */
+static void
+step_learn(struct crowd *crowd)
+{
+    unsigned index = draw(crowd, MODEL_KEYS);
+    unsigned limit_ms = draw(crowd, 2) * (2 + draw(crowd, 60));
+    struct pool_key key = key_of(index);
+
+    rig_teach(crowd->rig, &key, limit_ms);
+    if (crowd->model != NULL)
+        crowd->model->idle_limit_ms[index] = limit_ms;
+}
+
+/* A sweep: takes out what is retired, but for scouts, which nobody is given either. */
+static void
+step_sweep(struct crowd *crowd)
+{
+    struct upstream_list retired = TAILQ_HEAD_INITIALIZER(retired);
+    struct upstream *upstream;
+
+    begin(crowd, "sweep");
+    for (unsigned i = 0; i < SHELF_SHARDS; i++)
+        shelf_look(crowd->rig->shelf, i, &retired, NULL, 0);
+    TAILQ_FOREACH (upstream, &retired, in_shard) {
+        own(crowd, upstream);
+        if (crowd->model != NULL)
+            expect(crowd, model_sweep(crowd->model, upstream->id), "swept what is not retired");
+    }
+    expect_same(crowd);
+    while ((upstream = TAILQ_FIRST(&retired)) != NULL) {
+        TAILQ_REMOVE(&retired, upstream, in_shard);
+        do_close(crowd, upstream);
+    }
+}
+
 void
 crowd_configure(struct crowd *crowd)
 {
     struct pool_settings *settings = &crowd->rig->settings;
 
     begin(crowd, "configure");
+    settings->learns_idle_timeout = draw(crowd, 4) > 0;
     settings->max_per_host = 1 + draw(crowd, 6);
     settings->max_parked_per_host = draw(crowd, 4);
     settings->max_dials_per_host = 1 + draw(crowd, 4);
@@ -520,6 +556,10 @@ crowd_step(struct crowd *crowd)
         step_evict(crowd);
     else if (dice == 3 && crowd->model != NULL && draw(crowd, 4) == 0)
         crowd_configure(crowd);
+    else if (dice == 4)
+        step_learn(crowd);
+    else if (dice == 5)
+        step_sweep(crowd);
     else if (crowd->dial_count < CLIENTS || crowd->is_winding_down)
         step_client(crowd, &crowd->clients[draw(crowd, CLIENTS)]);
     else

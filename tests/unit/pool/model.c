@@ -83,6 +83,15 @@ suits(const struct model *model, enum shelf_want want, const struct model_stream
            (want == SHELF_FRESH && stream->uses == 0 && !stream->was_parked);
 }
 
+static bool
+is_retired(const struct model *model, const struct model_stream *stream)
+{
+    uint64_t limit_us = (uint64_t)model->idle_limit_ms[stream->key] * 1000;
+
+    return model->settings.learns_idle_timeout && limit_us > 0 &&
+           model->now_us - stream->used_us >= limit_us;
+}
+
 /* The waiter with the lowest rank: of a key, for a stream (or NULL: a slot, queued only). */
 static struct model_waiter *
 first_waiter(struct model *model, unsigned key, const struct model_stream *stream)
@@ -234,7 +243,7 @@ model_take(struct model *model, unsigned client, unsigned key, enum shelf_want w
     struct model_waiter *waiter = &model->waiters[client];
     struct model_stream *newest = parked(model, key, true);
 
-    if (newest != NULL && suits(model, want, newest)) {
+    if (newest != NULL && suits(model, want, newest) && !is_retired(model, newest)) {
         newest->is_parked = false;
         *stream = newest->id;
         return SHELF_GOT_STREAM;
@@ -332,6 +341,17 @@ model_close(struct model *model, uint64_t id)
 
     stream->id = 0;
     release(model, stream->key);
+}
+
+bool
+model_sweep(struct model *model, uint64_t id)
+{
+    struct model_stream *stream = stream_of(model, id);
+
+    if (!stream->is_parked || !is_retired(model, stream))
+        return false;
+    stream->is_parked = false;
+    return true;
 }
 
 void

@@ -43,6 +43,7 @@ struct model {
     struct model_waiter waiters[MODEL_CLIENTS];
     unsigned open[MODEL_KEYS];
     unsigned dialing[MODEL_KEYS];
+    unsigned idle_limit_ms[MODEL_KEYS]; /* learned; 0: nothing */
     unsigned total;
     uint64_t last_rank;
     uint64_t last_redial_rank;
@@ -72,6 +73,9 @@ bool model_redial(struct model *model, unsigned client, uint64_t id);
 /* is_used: it comes back from use, now. */
 void model_give(struct model *model, uint64_t id, bool is_used);
 void model_close(struct model *model, uint64_t id);
+
+/* A sweep takes it off the shelf, if it is there and retired: it is to be closed. */
+bool model_sweep(struct model *model, uint64_t id);
 bool model_leave(struct model *model, unsigned client);
 bool model_evict(struct model *model);
 void model_configure(struct model *model, const struct pool_settings *settings);

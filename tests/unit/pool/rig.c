@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "pool/bucket.h"
 
 /* The test program's clock: moved by the tests, read by everything. */
 static _Atomic uint64_t now_us = 1000000;
@@ -88,6 +89,8 @@ rig_init(struct rig *rig)
 {
     memset(rig, 0, sizeof(*rig));
     rig->settings = (struct pool_settings){.idle_timeout_ms = 60000,
+                                           .learns_idle_timeout = true,
+                                           .max_hosts = 1000,
                                            .max_per_host = 1000,
                                            .max_parked_per_host = 1000,
                                            .max_dials_per_host = 1000,
@@ -96,6 +99,7 @@ rig_init(struct rig *rig)
                                            .max_waiting = 1000,
                                            .fresh_for_unsafe_ms = 500};
     rig_configure(rig);
+    rig->hosts = hosts_new(&rig->limits);
     rig->shelf = shelf_new(&rig->limits, on_evicted, rig);
 }
 
@@ -111,6 +115,16 @@ rig_fini(struct rig *rig)
     while (shelf_evict(rig->shelf))
         continue;
     shelf_free(rig->shelf);
+    hosts_free(rig->hosts);
+}
+
+void
+rig_teach(struct rig *rig, const struct pool_key *key, unsigned limit_ms)
+{
+    struct host *host = hosts_obtain(rig->hosts, key);
+
+    atomic_store(&host->habit.limit_ms, limit_ms);
+    hosts_leave(host);
 }
 
 struct pool_key
@@ -134,6 +148,7 @@ rig_open(struct rig *rig, struct bucket *slot)
     atomic_fetch_add(&rig->living, 1);
     upstream->stream.fd = -1;
     upstream->bucket = slot;
+    upstream->host = hosts_obtain(rig->hosts, &slot->key);
     upstream->id = atomic_fetch_add(&rig->last_id, 1) + 1;
     upstream->opened_us = clock_now_us();
     upstream->used_us = upstream->opened_us;

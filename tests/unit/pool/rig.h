@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/hosts.h"
 #include "pool/limits.h"
 #include "pool/shelf.h"
 
 /* A shelf with limits of the test's own, what it evicts, and a clock that the test moves. */
 struct rig {
     struct shelf *shelf;
+    struct hosts *hosts;
     struct pool_settings settings;
     struct pool_limits limits;
     _Atomic unsigned evicted;
@@ -26,6 +28,9 @@ struct rig {
 void rig_init(struct rig *rig);
 void rig_configure(struct rig *rig);
 void rig_fini(struct rig *rig);
+
+/* What its origin is known to do: retired when idle for so long; 0: nothing. Any thread. */
+void rig_teach(struct rig *rig, const struct pool_key *key, unsigned limit_ms);
 
 /* What clock_now_us() says; starts at one second. Any thread. */
 void rig_advance_ms(unsigned ms);
