@@ -83,6 +83,26 @@ set_up(const struct attempt *attempt, int fd, const struct pool_limits *limits)
                          sizeof(user_timeout_ms));
 }
 
+/*
+ * To the source that the key names. Its port is chosen by connect(), for this destination: one
+ * chosen here would be taken from all of them, of which there are some 28,000 together.
+ */
+static enum err
+bind_source(int fd, const struct pool_key *key, const struct address *to)
+{
+    struct address source;
+    int on = 1;
+
+    if (!pool_key_has_source(key))
+        return ERR_OK;
+    if (!pool_key_source(key, to->any.sa_family, &source))
+        return ERR_SOURCE_FAMILY;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    if (bind(fd, &source.any, address_size(&source)) == 0)
+        return ERR_OK;
+    return errno == EADDRNOTAVAIL ? ERR_NO_SOURCE : err_from_errno(errno);
+}
+
 static enum err
 connect_socket(int fd, const struct address *address)
 {
@@ -114,7 +134,9 @@ attempt_start(struct attempt *attempt, struct lane *lane, const struct pool_key 
     if (fd == -1)
         return err_from_errno(errno);
     set_up(attempt, fd, &lane->pool->limits);
-    err = connect_socket(fd, &attempt->address);
+    err = bind_source(fd, key, &attempt->address);
+    if (err == ERR_OK)
+        err = connect_socket(fd, &attempt->address);
     if (err == ERR_OK)
         err = address_of_local(fd, &local);
     if (err != ERR_OK) {
@@ -142,7 +164,8 @@ attempt_stop(struct attempt *attempt, struct lane *lane)
 /*
  * What failed here and now (no descriptors, no ports) an operator must know; a refusal says
  * more than a silence, and that more than a family without a route, which dual-stack hosts
- * meet all the time.
+ * meet all the time. A family that the source lacks is no more than that, once another was
+ * tried.
  */
 static int
 weight(enum err err)
@@ -151,8 +174,9 @@ weight(enum err err)
         enum err err;
         int weight;
     } weights[] = {
-        {ERR_OK, -1},     {ERR_IO, 0},    {ERR_UNREACHABLE, 1},    {ERR_TIMEOUT, 2},
-        {ERR_REFUSED, 3}, {ERR_RESET, 3}, {ERR_NO_DESCRIPTORS, 5}, {ERR_NO_PORTS, 5},
+        {ERR_OK, -1},      {ERR_IO, 0},      {ERR_UNREACHABLE, 1}, {ERR_SOURCE_FAMILY, 1},
+        {ERR_TIMEOUT, 2},  {ERR_REFUSED, 3}, {ERR_RESET, 3},       {ERR_NO_DESCRIPTORS, 5},
+        {ERR_NO_PORTS, 5},
     };
 
     for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)

@@ -3,6 +3,7 @@
  */
 #include "pool/key.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -17,14 +18,19 @@ key_strip(struct slice host)
     return host;
 }
 
-static uint64_t
-key_hash(const struct pool_key *key, size_t host_size)
-{
-    unsigned char bytes[POOL_HOST_SIZE + sizeof(key->port)];
+/* The members but for the hash lie one behind the other, without gaps, up to the host's NUL. */
+#define KEY_START offsetof(struct pool_key, source)
+_Static_assert(offsetof(struct pool_key, host) - KEY_START ==
+                   sizeof(struct in6_addr) + sizeof(uint32_t) + sizeof(struct in_addr) +
+                       sizeof(uint16_t),
+               "bytes of nobody's would be hashed");
 
-    memcpy(bytes, &key->port, sizeof(key->port));
-    memcpy(bytes + sizeof(key->port), key->host, host_size);
-    return hash_bytes(bytes, sizeof(key->port) + host_size);
+static uint64_t
+key_hash(const struct pool_key *key)
+{
+    size_t size = offsetof(struct pool_key, host) - KEY_START + strlen(key->host);
+
+    return hash_bytes((const char *)key + KEY_START, size);
 }
 
 enum err
@@ -43,16 +49,61 @@ pool_key_init(struct pool_key *key, struct slice host, uint16_t port)
     }
     made.host[host.size] = '\0';
     made.port = port;
-    made.hash = key_hash(&made, host.size);
+    memset(&made.source, 0, sizeof(made.source));
+    made.hash = key_hash(&made);
     /* Not the whole struct: what follows the NUL was never written. */
-    key->hash = made.hash;
-    key->port = made.port;
-    memcpy(key->host, made.host, host.size + 1);
+    memcpy(key, &made, offsetof(struct pool_key, host) + host.size + 1);
     return ERR_OK;
+}
+
+void
+pool_key_set_source(struct pool_key *key, const struct address *v4, const struct address *v6)
+{
+    memset(&key->source, 0, sizeof(key->source));
+    if (v4 != NULL)
+        key->source.v4 = v4->v4.sin_addr;
+    if (v6 != NULL) {
+        key->source.v6 = v6->v6.sin6_addr;
+        key->source.zone = v6->v6.sin6_scope_id;
+    }
+    key->hash = key_hash(key);
+}
+
+static bool
+has_v6(const struct pool_key *key)
+{
+    return !IN6_IS_ADDR_UNSPECIFIED(&key->source.v6);
+}
+
+bool
+pool_key_has_source(const struct pool_key *key)
+{
+    return key->source.v4.s_addr != INADDR_ANY || has_v6(key);
+}
+
+bool
+pool_key_source(const struct pool_key *key, sa_family_t family, struct address *source)
+{
+    if (family == AF_INET && key->source.v4.s_addr != INADDR_ANY) {
+        memset(source, 0, sizeof(*source));
+        source->v4.sin_family = AF_INET;
+        source->v4.sin_addr = key->source.v4;
+        return true;
+    }
+    if (family == AF_INET6 && has_v6(key)) {
+        memset(source, 0, sizeof(*source));
+        source->v6.sin6_family = AF_INET6;
+        source->v6.sin6_addr = key->source.v6;
+        source->v6.sin6_scope_id = key->source.zone;
+        return true;
+    }
+    return false;
 }
 
 bool
 pool_key_equal(const struct pool_key *a, const struct pool_key *b)
 {
-    return a->hash == b->hash && a->port == b->port && strcmp(a->host, b->host) == 0;
+    return a->hash == b->hash && a->port == b->port &&
+           memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
+           strcmp(a->host, b->host) == 0;
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -16,15 +17,33 @@
  */
 struct pool_key {
     uint64_t hash;
+    /* The addresses of ours to connect from; all zero: the kernel chooses. */
+    struct {
+        struct in6_addr v6;
+        uint32_t zone;
+        struct in_addr v4;
+    } source;
     uint16_t port;
     char host[POOL_HOST_SIZE]; /* lower case, no trailing dot, no brackets */
 };
 
 /*
- * The key of plain http to host:port. The host is normalized: lower case, one trailing dot and
- * brackets removed. ERR_DNS_NAME if nothing is left or it is too long.
+ * The key of plain http to host:port, from any source. The host is normalized: lower case, one
+ * trailing dot and brackets removed. ERR_DNS_NAME if nothing is left or it is too long.
  */
 enum err pool_key_init(struct pool_key *key, struct slice host, uint16_t port);
+
+/*
+ * From where to connect: an address of ours of each family, or NULL. If only one is given, the
+ * host is reached by that family alone. With both NULL the kernel chooses, as after init.
+ */
+void pool_key_set_source(struct pool_key *key, const struct address *v4,
+                         const struct address *v6);
+
+bool pool_key_has_source(const struct pool_key *key);
+
+/* The source of a family, with port 0. False if there is none. */
+bool pool_key_source(const struct pool_key *key, sa_family_t family, struct address *source);
 
 bool pool_key_equal(const struct pool_key *a, const struct pool_key *b);
 

@@ -31,6 +31,7 @@ config_free(struct config *config)
     free(config->admin_token);
     free(config->listeners);
     rules_free(config->rules);
+    sources_free(config->sources);
     htpasswd_unref(config->users);
     free(config);
 }
@@ -63,12 +64,21 @@ refuse(const struct setting *setting, struct slice bad, const char *given_at,
              expected);
 }
 
-/* No address and no path that anybody means has one. Rules may stand on lines of their own. */
+/* Rules and sources may stand on lines of their own. */
 static bool
-has_control_byte(const char *text, bool may_have_lines)
+may_have_lines(const struct setting *setting)
+{
+    size_t index = setting_index(setting);
+
+    return index == SETTING_access_rules || index == SETTING_tcp_source;
+}
+
+/* No address and no path that anybody means has one. */
+static bool
+has_control_byte(const char *text, bool has_lines)
 {
     for (; *text != '\0'; text++) {
-        if (may_have_lines && (*text == '\n' || *text == '\t'))
+        if (has_lines && (*text == '\n' || *text == '\t'))
             continue;
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             return true;
@@ -83,8 +93,7 @@ set_text(struct config *config, const struct setting *setting, const char *text,
     char **place = member(config, setting);
 
     *bad = slice_of(text);
-    if (bad->size > setting->most ||
-        has_control_byte(text, setting_index(setting) == SETTING_access_rules))
+    if (bad->size > setting->most || has_control_byte(text, may_have_lines(setting)))
         return ERR_SYNTAX;
     free(*place);
     *place = xstrdup(text);
@@ -185,6 +194,19 @@ make_rules(struct config *config, struct complaint *complaint)
 }
 
 static enum err
+make_sources(struct config *config, struct complaint *complaint)
+{
+    const char *given_at = config->given_at[SETTING_tcp_source];
+    char why[900];
+
+    if (sources_new(config->tcp_source, config->users != NULL, &config->sources, why,
+                    sizeof(why)) == ERR_OK)
+        return ERR_OK;
+    complain(complaint, "%s: tcp.source: %s", given_at != NULL ? given_at : "preset", why);
+    return ERR_SYNTAX;
+}
+
+static enum err
 config_fill(struct config *config, const struct config_sources *sources,
             struct complaint *complaint)
 {
@@ -209,6 +231,8 @@ config_fill(struct config *config, const struct config_sources *sources,
         err = load_users(config, complaint);
     if (err == ERR_OK)
         err = make_rules(config, complaint);
+    if (err == ERR_OK)
+        err = make_sources(config, complaint);
     if (err == ERR_OK)
         err = config_read_token(config, complaint);
     return err;

@@ -221,6 +221,7 @@ struct rules_question
 exchange_question(const struct exchange *exchange)
 {
     return (struct rules_question){
+        .listener = &exchange->client->local,
         .client = &exchange->client->peer,
         .user = exchange->user,
         .host = slice_of(exchange->key.host),

@@ -27,6 +27,7 @@ struct asked {
     struct head head;
     struct target target;
     struct pool_key key;
+    struct address listener;
     struct address client;
     struct address addresses[EXPLAIN_ADDRESSES_MOST];
     size_t address_count;
@@ -79,6 +80,18 @@ read_address(const char *option, const char *text, struct address *address,
     return ERR_SYNTAX;
 }
 
+static enum err
+read_listener(const char *text, struct address *address, struct complaint *complaint)
+{
+    if (address_parse(slice_of(text), address) == ERR_OK)
+        return ERR_OK;
+    complain(complaint,
+             "--listener: \"%.200s\" is no address with a port; expected one such as "
+             "192.0.2.1:3128",
+             text);
+    return ERR_SYNTAX;
+}
+
 /* Nobody can have logged in by a name that nobody has. */
 static enum err
 check_user(const struct config *config, const char *user, struct complaint *complaint)
@@ -104,6 +117,9 @@ read_all(struct asked *asked, const struct explain *explain, struct complaint *c
         err = read_address("--client", explain->client, &asked->client, complaint);
     if (err == ERR_OK)
         err = check_user(asked->config, explain->user, complaint);
+    asked->listener = asked->config->listeners[0];
+    if (err == ERR_OK && explain->listener != NULL)
+        err = read_listener(explain->listener, &asked->listener, complaint);
     for (size_t i = 0; i < explain->address_count && err == ERR_OK; i++)
         err = read_address("--address", explain->addresses[i], &asked->addresses[i], complaint);
     if (err != ERR_OK)
@@ -116,6 +132,7 @@ read_all(struct asked *asked, const struct explain *explain, struct complaint *c
     }
     asked->address_count = explain->address_count;
     asked->question = (struct rules_question){
+        .listener = &asked->listener,
         .client = &asked->client,
         .user = slice_of(explain->user != NULL ? explain->user : ""),
         .host = slice_of(asked->key.host),
@@ -181,6 +198,36 @@ explain_name(struct asked *asked)
     return acl_allows(asked->config, &asked->question);
 }
 
+/* As in ROUTE. Nothing is said where there is nothing to choose from. */
+static void
+explain_source(struct asked *asked)
+{
+    const struct source *source = sources_find(asked->config->sources, &asked->question);
+
+    if (sources_at(asked->config->sources, 0) == NULL)
+        return;
+    if (source == NULL) {
+        fprintf(asked->to, "%-12schosen by the kernel\n", "source");
+        return;
+    }
+    pool_key_set_source(&asked->key, source_address(source, AF_INET),
+                        source_address(source, AF_INET6));
+    fprintf(asked->to, "%-12sby line %zu, tcp.source: %s\n", "source", source_number(source),
+            source_text(source));
+}
+
+/* As in a dial: from the source, only addresses of its family are reached. */
+static enum err
+check_family(const struct asked *asked, const struct address *address)
+{
+    struct address source;
+
+    if (!pool_key_has_source(&asked->key) ||
+        pool_key_source(&asked->key, address->any.sa_family, &source))
+        return ERR_OK;
+    return ERR_SOURCE_FAMILY;
+}
+
 /* As in CHECKOUT, of each address that would be dialed. */
 static enum err
 explain_address(struct asked *asked, const struct address *address, bool is_by_dns)
@@ -202,6 +249,10 @@ explain_address(struct asked *asked, const struct address *address, bool is_by_d
     fputs(err == ERR_OK ? " allowed, by " : " denied, by ", asked->to);
     rules_judge(asked->config->rules, &question, &rule);
     print_rule(asked, rule);
+    if (err == ERR_OK)
+        err = check_family(asked, &target);
+    if (err == ERR_SOURCE_FAMILY)
+        fprintf(asked->to, "%-12sout of reach: %s\n", "", err_text(err));
     return err;
 }
 
@@ -254,8 +305,10 @@ explain_steps(struct asked *asked)
     err = explain_client(asked);
     if (err == ERR_OK)
         err = explain_name(asked);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
+        explain_source(asked);
         err = explain_destination(asked);
+    }
     if (err == ERR_OK)
         fprintf(asked->to, "%-12sallowed\n", "outcome");
     else

@@ -11,9 +11,10 @@
 
 /* A request that nobody sends, as the command line puts it. Texts are borrowed. */
 struct explain {
-    const char *request; /* "GET http://host/path" or "CONNECT host:port"; NULL: none */
-    const char *client;  /* an address */
-    const char *user;    /* who has logged in; NULL: nobody is named */
+    const char *request;  /* "GET http://host/path" or "CONNECT host:port"; NULL: none */
+    const char *listener; /* where the client connects to; NULL: the first listener */
+    const char *client;   /* an address */
+    const char *user;     /* who has logged in; NULL: nobody is named */
     const char *addresses[EXPLAIN_ADDRESSES_MOST]; /* of the host, as if DNS had said so */
     size_t address_count;                          /* 0: look the host up */
 };

@@ -32,6 +32,7 @@ enum option_id {
     OPTION_PRINT_CONFIG,
     OPTION_EXPLAIN,
     OPTION_CLIENT,
+    OPTION_LISTENER,
     OPTION_USER,
     OPTION_ADDRESS,
     OPTION_VERSION,
@@ -69,6 +70,8 @@ static const struct option rows[] = {
     {"--explain", "'METHOD URL'", RUN, OPTION_EXPLAIN,
      "which rule decides, why; exit 0 allowed, 1 not"},
     {"--client", "ADDR", RUN | CONNECTIONS, OPTION_CLIENT, "of --explain, or of rows: whose"},
+    {"--listener", "ADDR:PORT", RUN, OPTION_LISTENER,
+     "of --explain: which one the client uses"},
     {"--user", "NAME", RUN, OPTION_USER, "of --explain: the user who has logged in"},
     {"--address", "ADDR", RUN, OPTION_ADDRESS, "of --explain: the host's; may be repeated"},
     {"--version", NULL, ALL, OPTION_VERSION, "print the version"},
@@ -216,6 +219,9 @@ take_option(struct options *options, enum option_id id, const char *value,
         else
             options->explain.client = value;
         break;
+    case OPTION_LISTENER:
+        options->explain.listener = value;
+        break;
     case OPTION_USER:
         options->explain.user = value;
         break;
@@ -285,10 +291,10 @@ check_together(const struct options *options, struct complaint *complaint)
     const struct explain *explain = &options->explain;
     const struct connections_question *asked = &options->connections;
 
-    if (explain->request == NULL &&
-        (explain->client != NULL || explain->user != NULL || explain->address_count > 0)) {
-        complain(complaint,
-                 "--client, --user and --address belong to --explain; expected that, too");
+    if (explain->request == NULL && (explain->client != NULL || explain->listener != NULL ||
+                                     explain->user != NULL || explain->address_count > 0)) {
+        complain(complaint, "--client, --listener, --user and --address belong to --explain; "
+                            "expected that, too");
         return ERR_SYNTAX;
     }
     if (asked->close != NULL &&

@@ -50,6 +50,9 @@ struct pool_settings program_pool_settings(const struct config *config);
 struct auth_settings program_auth_settings(const struct config *config);
 void program_configure_log(const struct config *config);
 
+/* Warns of each address of tcp.source that this machine does not have now. */
+void program_tell_sources(const struct config *config);
+
 /* Reads the settings again; what is wrong is logged and leaves them as they were. */
 void program_reload(struct program *program);
 

@@ -1,8 +1,11 @@
 /*
  * New settings for the parts of the process, at its start and on SIGHUP. The main thread.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "proxy/descriptors.h"
@@ -73,6 +76,36 @@ tell_what_waits(const struct config *first, const struct config *new)
     }
 }
 
+/* Addresses may come later (a standby's, a lease's), so that this is no error. */
+static void
+tell_if_missing(const struct source *source, sa_family_t family)
+{
+    const struct address *address = source_address(source, family);
+    char text[ADDRESS_TEXT_SIZE];
+    int fd;
+
+    if (address == NULL)
+        return;
+    fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd == -1 || bind(fd, &address->any, address_size(address)) == -1)
+        log_event(LOG_LEVEL_WARN, "cannot connect from this address now",
+                  "setting=tcp.source line=%zu address=%s err=%s", source_number(source),
+                  address_format_ip(address, text), err_word(err_from_errno(errno)));
+    if (fd != -1)
+        close(fd);
+}
+
+void
+program_tell_sources(const struct config *config)
+{
+    const struct source *source;
+
+    for (size_t i = 0; (source = sources_at(config->sources, i)) != NULL; i++) {
+        tell_if_missing(source, AF_INET);
+        tell_if_missing(source, AF_INET6);
+    }
+}
+
 static void
 apply(struct program *program, struct config *config)
 {
@@ -81,6 +114,7 @@ apply(struct program *program, struct config *config)
 
     tell_what_waits(program->first, config);
     program_configure_log(config);
+    program_tell_sources(config);
     pool_configure(program->pool, &pool_settings);
     auth_configure(program->auth, &auth_settings);
     for (size_t i = 0; i < program->worker_count; i++)

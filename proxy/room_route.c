@@ -63,6 +63,17 @@ objection_to_body(const struct exchange *exchange)
     return REASON_DONE;
 }
 
+/* Part of the key, so that no connection from elsewhere is ever met. */
+static void
+choose_source(struct exchange *exchange, const struct rules_question *question)
+{
+    const struct source *source = sources_find(exchange->config->sources, question);
+
+    if (source != NULL)
+        pool_key_set_source(&exchange->key, source_address(source, AF_INET),
+                            source_address(source, AF_INET6));
+}
+
 enum step
 room_route(struct exchange *exchange)
 {
@@ -86,6 +97,7 @@ room_route(struct exchange *exchange)
     err = acl_allows(exchange->config, &question);
     if (err != ERR_OK)
         return exchange_fail(exchange, reason_of_err(err), NULL);
+    choose_source(exchange, &question);
     if (!may_go_on(exchange, &step))
         return step;
     exchange->is_logging_in =

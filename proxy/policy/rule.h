@@ -22,6 +22,7 @@ struct port_range {
 
 /* What a rule may ask for. */
 enum rule_part {
+    PART_LISTENER,
     PART_CLIENT,
     PART_USER,
     PART_HOST,
@@ -39,6 +40,8 @@ struct rule {
     bool is_allow;
     bool is_named[PART_COUNT];
     bool is_negated[PART_COUNT];
+    struct address *listeners; /* port 0: any; an unspecified address: any */
+    size_t listener_count;
     struct address_list clients;
     struct slice *users; /* of text */
     size_t user_count;
@@ -53,8 +56,20 @@ struct rule {
     char *text;
 };
 
+/*
+ * Cuts the next rule off a list of them: they are separated by line ends or ";", and the rest
+ * of a line behind "#" is a comment. False at the end.
+ */
+bool rule_next(struct slice *list, struct slice *rule);
+
+/* Cuts the next word off a rule; one that ends in a comma goes on behind the spaces. */
+bool rule_next_word(struct slice *rest, struct slice *word);
+
 /* On failure why says what is wrong and what was expected. */
 enum err rule_parse(struct slice text, struct rule **rule, char *why, size_t why_size);
 void rule_free(struct rule *rule);
+
+/* Does it match for sure, without any further user or address? */
+bool rule_matches(const struct rule *rule, const struct rules_question *question);
 
 #endif

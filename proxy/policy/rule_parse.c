@@ -1,7 +1,8 @@
 /*
  * One rule from its text. Part of the loader, on the main thread.
  *
- *     allow|deny [client LIST] [user LIST] [host LIST] [address LIST] [port LIST] [method LIST]
+ *     allow|deny [listener LIST] [client LIST] [user LIST] [host LIST] [address LIST] [port
+ * LIST] [method LIST]
  *
  * A LIST is separated by commas; spaces may follow a comma. "!" before it turns it around.
  */
@@ -19,8 +20,9 @@
 #define KIND(kind) (1u << (kind))
 
 static const char *const part_names[PART_COUNT] = {
-    [PART_CLIENT] = "client",   [PART_USER] = "user", [PART_HOST] = "host",
-    [PART_ADDRESS] = "address", [PART_PORT] = "port", [PART_METHOD] = "method",
+    [PART_LISTENER] = "listener", [PART_CLIENT] = "client",   [PART_USER] = "user",
+    [PART_HOST] = "host",         [PART_ADDRESS] = "address", [PART_PORT] = "port",
+    [PART_METHOD] = "method",
 };
 
 struct kind_word {
@@ -47,6 +49,7 @@ static const struct kind_word address_words[] = {
 };
 
 static const char *const part_expects[PART_COUNT] = {
+    [PART_LISTENER] = "addresses of this proxy as ADDR or ADDR:PORT",
     [PART_CLIENT] = "loopback, private, all, addresses, or ranges as ADDR/BITS",
     [PART_USER] = "names of users, known for everybody who has logged in, or all",
     [PART_HOST] =
@@ -58,9 +61,30 @@ static const char *const part_expects[PART_COUNT] = {
     [PART_METHOD] = "methods in capitals, such as GET or CONNECT",
 };
 
-/* The next word; one that ends in a comma goes on behind the spaces. */
-static bool
-next_word(struct slice *rest, struct slice *word)
+bool
+rule_next(struct slice *list, struct slice *rule)
+{
+    while (list->size > 0) {
+        size_t end = 0;
+
+        *rule = (struct slice){list->data, 0};
+        while (end < list->size && list->data[end] != '\n' && list->data[end] != ';') {
+            if (list->data[end] == '#')
+                end = (size_t)(strchrnul(list->data + end, '\n') - list->data);
+            else
+                rule->size = ++end;
+        }
+        list->data += end + (end < list->size);
+        list->size -= end + (end < list->size);
+        *rule = slice_trim(*rule);
+        if (rule->size > 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+rule_next_word(struct slice *rest, struct slice *word)
 {
     size_t end = 0;
 
@@ -93,6 +117,21 @@ add_address(struct address_list *list, const struct kind_word *words, struct sli
     if (list->range_count == LIST_MOST)
         return ERR_RANGE;
     return address_range_parse(text, &list->ranges[list->range_count++]);
+}
+
+static enum err
+add_listener(struct rule *rule, struct slice text)
+{
+    struct address *place;
+
+    if (rule->listeners == NULL)
+        rule->listeners = xcalloc(LIST_MOST, sizeof(rule->listeners[0]));
+    if (rule->listener_count == LIST_MOST)
+        return ERR_RANGE;
+    place = &rule->listeners[rule->listener_count++];
+    if (address_parse_ip(text, 0, place) == ERR_OK)
+        return ERR_OK;
+    return address_parse(text, place);
 }
 
 /* As auth.users_file has them, within what a list can hold. */
@@ -185,6 +224,8 @@ static enum err
 add_element(struct rule *rule, enum rule_part part, struct slice text, char *why, size_t size)
 {
     switch (part) {
+    case PART_LISTENER:
+        return add_listener(rule, text);
     case PART_CLIENT:
         return add_address(&rule->clients, client_words, text);
     case PART_USER:
@@ -240,8 +281,8 @@ find_part(struct rule *rule, struct slice word, enum rule_part *part, char *why,
             break;
     if (*part == PART_COUNT)
         snprintf(why, size,
-                 "\"%.*s\" is not accepted; expected client, user, host, address, port or "
-                 "method",
+                 "\"%.*s\" is not accepted; expected listener, client, user, host, address, "
+                 "port or method",
                  SLICE_ARGS(word));
     else if (rule->is_named[*part])
         snprintf(why, size, "%s is there twice; expected one list, separated by commas",
@@ -259,11 +300,11 @@ parse_parts(struct rule *rule, struct slice rest, char *why, size_t size)
     enum rule_part part;
     enum err err = ERR_OK;
 
-    while (err == ERR_OK && next_word(&rest, &word)) {
+    while (err == ERR_OK && rule_next_word(&rest, &word)) {
         err = find_part(rule, word, &part, why, size);
         if (err != ERR_OK)
             break;
-        if (!next_word(&rest, &list))
+        if (!rule_next_word(&rest, &list))
             list = SLICE("");
         err = parse_list(rule, part, list, why, size);
     }
@@ -282,7 +323,7 @@ rule_parse(struct slice text, struct rule **rule, char *why, size_t why_size)
     made->text = xcalloc(1, text.size + 1);
     memcpy(made->text, text.data, text.size);
     rest = slice_of(made->text);
-    next_word(&rest, &word);
+    rule_next_word(&rest, &word);
     made->is_allow = slice_equal(word, SLICE("allow"));
     if (!made->is_allow && !slice_equal(word, SLICE("deny"))) {
         snprintf(why, why_size, "\"%.*s\" is not accepted; expected allow or deny",
@@ -301,6 +342,7 @@ rule_parse(struct slice text, struct rule **rule, char *why, size_t why_size)
 void
 rule_free(struct rule *rule)
 {
+    free(rule->listeners);
     free(rule->clients.ranges);
     free(rule->addresses.ranges);
     host_set_fini(&rule->hosts);

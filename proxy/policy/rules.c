@@ -31,6 +31,24 @@ holds_address(const struct address_list *list, const struct address *address)
     return false;
 }
 
+/* One that listens everywhere is met at any address. */
+static bool
+holds_listener(const struct rule *rule, const struct address *met)
+{
+    struct address plain = address_unmapped(met);
+
+    for (size_t i = 0; i < rule->listener_count; i++) {
+        struct address listener = address_unmapped(&rule->listeners[i]);
+        uint16_t port = address_port(&listener);
+
+        if ((port == 0 || port == address_port(&plain)) &&
+            (address_kind(&listener) == ADDRESS_UNSPECIFIED ||
+             address_equal_ip(&listener, &plain)))
+            return true;
+    }
+    return false;
+}
+
 static bool
 holds_user(const struct rule *rule, struct slice user)
 {
@@ -64,6 +82,8 @@ static bool
 holds_part(const struct rule *rule, enum rule_part part, const struct rules_question *question)
 {
     switch (part) {
+    case PART_LISTENER:
+        return holds_listener(rule, question->listener);
     case PART_CLIENT:
         return holds_address(&rule->clients, question->client);
     case PART_USER:
@@ -98,6 +118,14 @@ match_parts(const struct rule *rule, const struct rules_question *question, bool
             match = MATCH_NO;
     }
     return match;
+}
+
+bool
+rule_matches(const struct rule *rule, const struct rules_question *question)
+{
+    bool asks;
+
+    return match_parts(rule, question, &asks) == MATCH_YES && !asks;
 }
 
 /* Has the rule an opinion of its own on what a default is about? */
@@ -241,28 +269,14 @@ check_user(const struct rules_setup *setup, const struct rule *rule, char *why, 
     return ERR_SYNTAX;
 }
 
-/* Rules are separated by line ends or ";"; the rest of a line behind "#" is a comment. */
 static enum err
 add_given(struct rules *rules, const struct rules_setup *setup, char *why, size_t why_size)
 {
     struct slice text = slice_of(setup->rules);
+    struct slice rule;
     char what[768];
 
-    while (text.size > 0) {
-        struct slice rule = {text.data, 0};
-        size_t end = 0;
-
-        while (end < text.size && text.data[end] != '\n' && text.data[end] != ';') {
-            if (text.data[end] == '#')
-                end = (size_t)(strchrnul(text.data + end, '\n') - text.data);
-            else
-                rule.size = ++end;
-        }
-        text.data += end + (end < text.size);
-        text.size -= end + (end < text.size);
-        rule = slice_trim(rule);
-        if (rule.size == 0)
-            continue;
+    while (rule_next(&text, &rule)) {
         if (add_rule(rules, rule, RULE_GIVEN, what, sizeof(what)) != ERR_OK) {
             snprintf(why, why_size, "rule %zu: %s", rules->count + 1, what);
             return ERR_SYNTAX;

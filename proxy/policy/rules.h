@@ -40,6 +40,7 @@ struct rules_setup {
 
 /* What is asked of them. Slices are borrowed. */
 struct rules_question {
+    const struct address *listener; /* where the client connected to */
     const struct address *client;
     struct slice user; /* empty: nobody is named */
     struct slice host; /* in lower case, no trailing dot, no brackets: as in a pool key */

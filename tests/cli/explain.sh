@@ -67,6 +67,23 @@ claim "without one that is allowed the last one's reason holds" says 1 '403 dns_
 claim "a name server that does not answer is told" says 1 'outcome     502 dns_failed' \
   --explain 'GET http://a.test/' --client 10.0.0.1 --set dns.servers=127.0.0.1:1
 
+# --- where it would connect from
+
+source='127.0.0.2 listener 192.0.2.9:3128; any host .b.test; 10.0.0.9 client 10.0.0.0/8'
+claim "the source is told, and by which line" says 0 \
+  'source      by line 3, tcp.source: 10.0.0.9 client 10.0.0.0/8' \
+  --explain 'GET http://a.test/' --client 10.0.0.1 --address 192.0.2.1 --set "tcp.source=$source"
+claim "that of another listener, too" says 0 'source      by line 1, tcp.source: 127.0.0.2 listener' \
+  --explain 'GET http://a.test/' --client 10.0.0.1 --address 192.0.2.1 --set "tcp.source=$source" \
+  --listener 192.0.2.9:3128
+claim "or that there is none" says 0 'source      chosen by the kernel' \
+  --explain 'GET http://b.test/' --client 10.0.0.1 --address 192.0.2.1 --set "tcp.source=$source"
+claim "an address of another family is out of reach" says 1 'outcome     502 source' \
+  --explain 'GET http://a.test/' --client 10.0.0.1 --address 2001:db8::1 --set "tcp.source=$source"
+claim "a listener has a port" refused \
+  '--listener: "here" is no address with a port; expected one such as 192.0.2.1:3128' \
+  --explain 'GET http://a.test/' --client 10.0.0.1 --listener here
+
 # --- what is no request
 
 form='expected "GET http://host/path" or "CONNECT host:port"'
@@ -95,7 +112,7 @@ claim "an address has no address of its own" refused \
   '--address: 10.0.0.2 is an address itself; expected a name in the URL' \
   --explain 'GET http://10.0.0.2/' --client 10.0.0.1 --address 10.0.0.3
 claim "--client alone is refused" refused \
-  "--client, --user and --address belong to --explain; expected that, too" --client 10.0.0.1
+  "--client, --listener, --user and --address belong to --explain; expected that, too" --client 10.0.0.1
 claim "output that cannot be written is exit 1" bash -c \
   "\"$CARPOOL\" --explain 'GET http://192.0.2.1/' --client ::1 >/dev/full; [ \$? = 1 ]"
 

@@ -110,6 +110,7 @@ guest_ask(struct bench *bench, struct guest *guest, const char *host, uint16_t p
           enum lease_want want)
 {
     struct pool_key key;
+    struct address source;
     const struct lease_request request = {.key = &key,
                                           .want = want,
                                           .rule = guest_rule,
@@ -119,6 +120,13 @@ guest_ask(struct bench *bench, struct guest *guest, const char *host, uint16_t p
                                           .arg = guest};
 
     assert_int_equal(pool_key_init(&key, slice_of(host), port), ERR_OK);
+    if (guest->source != NULL) {
+        assert_int_equal(address_parse_ip(slice_of(guest->source), 0, &source), ERR_OK);
+        if (source.any.sa_family == AF_INET)
+            pool_key_set_source(&key, &source, NULL);
+        else
+            pool_key_set_source(&key, NULL, &source);
+    }
     guest->bench = bench;
     guest->is_inside = true;
     guest->lease = lease_checkout(bench->lane, &request);

@@ -125,6 +125,65 @@ probes_and_user_timeout_can_be_off(void **state)
 }
 
 static void
+connection_comes_from_the_source_and_serves_no_other(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {.source = "127.0.0.2"};
+    struct guest other = {.source = "127.0.0.3"};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    assert_int_equal(lease_facts(guest.lease)->local.v4.sin_addr.s_addr, htonl(0x7f000002));
+    /* The port is of this destination's, not of the address's own 28,000. */
+    assert_int_equal(option_of(&guest, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), 1);
+    guest_park(&guest);
+    guest_hold(bench, &other, "127.0.0.1", origin_port(origin));
+    assert_false(lease_facts(other.lease)->is_reused);
+    assert_int_equal(lease_facts(other.lease)->local.v4.sin_addr.s_addr, htonl(0x7f000003));
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    assert_true(lease_facts(guest.lease)->is_reused);
+    assert_int_equal(lease_facts(guest.lease)->local.v4.sin_addr.s_addr, htonl(0x7f000002));
+    lease_discard(&other.lease);
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
+family_without_a_source_is_passed_over(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {.source = "127.0.0.2"};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    bench_host(bench, "::1", "both.test");
+    bench_host(bench, "127.0.0.1", "both.test");
+    guest_hold(bench, &guest, "both.test", origin_port(origin));
+    assert_int_equal(lease_facts(guest.lease)->remote.any.sa_family, AF_INET);
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
+source_of_another_family_is_told(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {.source = "::1"};
+
+    guest_ask(bench, &guest, "127.0.0.1", 80, LEASE_ANY);
+    fails_with(bench, &guest, ERR_SOURCE_FAMILY);
+}
+
+static void
+source_that_is_not_here_is_told(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {.source = "192.0.2.77"};
+
+    guest_ask(bench, &guest, "127.0.0.1", 80, LEASE_ANY);
+    fails_with(bench, &guest, ERR_NO_SOURCE);
+}
+
+static void
 own_connection_is_recognised_by_its_other_end(void **state)
 {
     struct bench *bench = *state;
@@ -554,6 +613,10 @@ main(void)
         TEST(silent_path_is_probed_and_given_up_as_the_settings_say),
         TEST(tunnel_is_probed_but_its_far_side_may_stop_reading),
         TEST(probes_and_user_timeout_can_be_off),
+        TEST(connection_comes_from_the_source_and_serves_no_other),
+        TEST(family_without_a_source_is_passed_over),
+        TEST(source_of_another_family_is_told),
+        TEST(source_that_is_not_here_is_told),
         TEST(own_connection_is_recognised_by_its_other_end),
         TEST(refusal_is_told_and_frees_the_slot),
         TEST(silence_is_a_timeout),

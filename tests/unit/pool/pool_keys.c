@@ -52,6 +52,63 @@ other_ports_and_hosts_are_other_keys(void **state)
     assert_false(pool_key_equal(&key, &port));
 }
 
+static struct address
+parsed_ip(const char *text)
+{
+    struct address address;
+
+    assert_int_equal(address_parse_ip(slice_of(text), 0, &address), ERR_OK);
+    return address;
+}
+
+static void
+other_sources_are_other_keys(void **state)
+{
+    struct address v4[] = {parsed_ip("10.0.0.1"), parsed_ip("10.0.0.2")};
+    struct address v6 = parsed_ip("fd00::1");
+    struct pool_key keys[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        keys[i] = rig_key("a.test");
+    assert_true(pool_key_equal(&keys[0], &keys[1]));
+    pool_key_set_source(&keys[1], &v4[0], NULL);
+    pool_key_set_source(&keys[2], &v4[1], NULL);
+    pool_key_set_source(&keys[3], &v4[0], &v6);
+    for (size_t i = 0; i < 4; i++)
+        for (size_t other = 0; other < i; other++) {
+            assert_int_not_equal(keys[i].hash, keys[other].hash);
+            /* Also where the hash is the same by chance. */
+            keys[other].hash = keys[i].hash;
+            assert_false(pool_key_equal(&keys[i], &keys[other]));
+        }
+    pool_key_set_source(&keys[1], NULL, NULL);
+    keys[0] = rig_key("a.test");
+    assert_true(pool_key_equal(&keys[0], &keys[1]));
+}
+
+static void
+source_is_given_by_family(void **state)
+{
+    struct address v4 = parsed_ip("10.0.0.1");
+    struct address v6 = parsed_ip("fe80::1%lo");
+    struct pool_key key = rig_key("a.test");
+    struct address source;
+
+    (void)state;
+    assert_false(pool_key_has_source(&key));
+    assert_false(pool_key_source(&key, AF_INET, &source));
+    pool_key_set_source(&key, NULL, &v6);
+    assert_true(pool_key_has_source(&key));
+    assert_false(pool_key_source(&key, AF_INET, &source));
+    assert_true(pool_key_source(&key, AF_INET6, &source));
+    assert_true(address_equal(&source, &v6));
+    pool_key_set_source(&key, &v4, NULL);
+    assert_false(pool_key_source(&key, AF_INET6, &source));
+    assert_true(pool_key_source(&key, AF_INET, &source));
+    assert_true(address_equal(&source, &v4));
+}
+
 static void
 names_that_cannot_be_are_refused(void **state)
 {
@@ -248,6 +305,8 @@ main(void)
         cmocka_unit_test(spellings_of_one_host_are_one_key),
         cmocka_unit_test(brackets_are_no_part_of_a_key),
         cmocka_unit_test(other_ports_and_hosts_are_other_keys),
+        cmocka_unit_test(other_sources_are_other_keys),
+        cmocka_unit_test(source_is_given_by_family),
         cmocka_unit_test(names_that_cannot_be_are_refused),
         cmocka_unit_test(table_finds_a_connection_by_both_ends),
         cmocka_unit_test(table_sees_through_ipv4_in_ipv6_clothes),

@@ -339,10 +339,9 @@ rules_may_stand_on_lines(void **state)
 static void
 a_bad_rule_is_named_by_its_number(void **state)
 {
-    assert_refused(
-        *state, "access {\n rules = 'allow; deny hots x.test'\n}",
-        "c:2: access.rules: rule 2: \"hots\" is not accepted; expected client, user, host, "
-        "address, port or method");
+    assert_refused(*state, "access {\n rules = 'allow; deny hots x.test'\n}",
+                   "c:2: access.rules: rule 2: \"hots\" is not accepted; expected listener, "
+                   "client, user, host, address, port or method");
 }
 
 static void

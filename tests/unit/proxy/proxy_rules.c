@@ -230,9 +230,9 @@ what_is_no_rule_is_refused_in_these_words(void **state)
     } rows[] = {
         {"permit", "rule 1: \"permit\" is not accepted; expected allow or deny"},
         {"allow; Deny", "rule 2: \"Deny\" is not accepted; expected allow or deny"},
-        {"deny usr x",
-         "rule 1: \"usr\" is not accepted; expected client, user, host, address, port or "
-         "method"},
+        {"deny usr x", "rule 1: \"usr\" is not accepted; expected listener, client, user, "
+                       "host, address, port or "
+                       "method"},
         {"deny; allow user alice",
          "rule 2: \"allow user alice\" names users, and there are none; expected "
          "auth.users_file"},
