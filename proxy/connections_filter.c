@@ -10,21 +10,24 @@
 
 #include <event2/keyvalq_struct.h>
 
-static const struct parameter {
-    const char *name;
-    const char *bytes; /* what a pattern may have */
-} parameters[FILTER_PATTERNS] = {
-    [FILTER_HOST] = {"host", "abcdefghijklmnopqrstuvwxyz0123456789-._:[]*%"},
-    [FILTER_CLIENT] = {"client", "0123456789abcdef.:[]*"},
-    [FILTER_LOCAL] = {"local", "0123456789abcdef.:[]*"},
-    [FILTER_REMOTE] = {"remote", "0123456789abcdef.:[]*"},
+static const char *const names[FILTER_PATTERNS] = {
+    [FILTER_HOST] = "host",
+    [FILTER_CLIENT] = "client",
+    [FILTER_LOCAL] = "local",
+    [FILTER_REMOTE] = "remote",
 };
 
 /* ---- reading ---- */
 
+/* What a part of a host or an address may hold, in lower case. */
+static const char host_bytes[] = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]*%";
+static const char address_bytes[] = "abcdef0123456789.:[]*";
+
 static enum err
-read_host(const char *value, char *pattern)
+read_as_it_is(const char *value, const char *bytes, char *pattern)
 {
+    if (value[strspn(value, bytes)] != '\0')
+        return ERR_SYNTAX;
     snprintf(pattern, FILTER_TEXT_SIZE, "%s", value);
     return ERR_OK;
 }
@@ -36,7 +39,7 @@ read_address(const char *value, char *pattern)
     struct address address;
 
     if (strchr(value, '*') != NULL)
-        return read_host(value, pattern);
+        return read_as_it_is(value, address_bytes, pattern);
     if (address_parse(slice_of(value), &address) == ERR_OK)
         address_format(&address, pattern);
     else if (address_parse_ip(slice_of(value), 0, &address) == ERR_OK)
@@ -56,9 +59,8 @@ read_pattern(enum filter_pattern which, const char *value, char *pattern)
         return ERR_SYNTAX;
     for (size_t i = 0; i <= size; i++)
         lower[i] = (char)tolower((unsigned char)value[i]);
-    if (strspn(lower, parameters[which].bytes) != size)
-        return ERR_SYNTAX;
-    return which == FILTER_HOST ? read_host(lower, pattern) : read_address(lower, pattern);
+    return which == FILTER_HOST ? read_as_it_is(lower, host_bytes, pattern)
+                                : read_address(lower, pattern);
 }
 
 static const char *
@@ -101,7 +103,7 @@ read_pair(struct connections_filter *filter, const struct evkeyval *pair,
           struct complaint *complaint)
 {
     for (int i = 0; i < FILTER_PATTERNS; i++) {
-        if (strcmp(pair->key, parameters[i].name) != 0)
+        if (strcmp(pair->key, names[i]) != 0)
             continue;
         if (filter->patterns[i][0] != '\0')
             return refuse_second(complaint, pair);

@@ -12,8 +12,11 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 
+#include "base/mem.h"
+#include "pool/lane.h"
 #include "proxy/connections_filter.h"
 #include "proxy/connections_table.h"
+#include "proxy/overview.h"
 
 static enum err
 read_filter(const char *text, struct connections_filter *filter, struct complaint *complaint)
@@ -85,6 +88,7 @@ row_is_taken_if_all_that_is_asked_fits(void **state)
         "remote=[2001:db8::2]",
         "remote=[2001:db8::2]:80",
         "remote=[*]:80",
+        "remote=[2001:db8:*",
         "remote=*:80",
         "state=leased",
         "id=12",
@@ -130,6 +134,19 @@ ipv6_hosts_have_brackets_beside_a_port(void **state)
     assert_true(takes("host=2001:db8::2", &view));
     assert_true(takes("host=[2001:db8::2]:80", &view));
     assert_false(takes("host=[2001:db8::2]:81", &view));
+}
+
+static void
+addresses_may_have_a_zone(void **state)
+{
+    struct tuple_view view = leased_row();
+
+    (void)state;
+    view.remote = parsed("[fe80::1%lo]:80");
+    assert_true(takes("remote=fe80::1%25lo", &view));
+    assert_true(takes("remote=[fe80::1%25lo]:80", &view));
+    assert_true(takes("remote=[fe80::1*", &view));
+    assert_false(takes("remote=fe80::1", &view));
 }
 
 static void
@@ -195,6 +212,70 @@ what_is_not_understood_is_named(void **state)
         assert_int_equal(read_filter(cases[i].query, &filter, &complaint), ERR_SYNTAX);
         assert_string_equal(complaint.text, cases[i].complaint);
     }
+}
+
+/* The page for a query, parsed. */
+static json_t *
+page_of(struct pool *pool, const char *text)
+{
+    const struct overview overview = {.pool = pool};
+    struct evbuffer *body = evbuffer_new();
+    struct evkeyvalq query;
+    json_t *page;
+
+    TAILQ_INIT(&query);
+    assert_int_equal(evhttp_parse_query_str(text, &query), 0);
+    assert_true(connections_write(&overview, &query, body));
+    page =
+        json_loadb((const char *)evbuffer_pullup(body, -1), evbuffer_get_length(body), 0, NULL);
+    assert_non_null(page);
+    evhttp_clear_headers(&query);
+    evbuffer_free(body);
+    return page;
+}
+
+static void
+shows(struct pool *pool, const char *query, json_int_t total, size_t rows)
+{
+    json_t *page = page_of(pool, query);
+
+    assert_int_equal(json_integer_value(json_object_get(page, "total")), total);
+    assert_int_equal(json_array_size(json_object_get(page, "connections")), rows);
+    json_decref(page);
+}
+
+static void
+long_list_is_cut_and_counted_but_filtered_whole(void **state)
+{
+    enum { ROWS = 66000, PORTS = 60000 };
+    const struct pool_settings settings = {.max_per_host = 1};
+    struct pool *pool = pool_new(&settings);
+    struct tuple_row **rows = xcalloc(ROWS, sizeof(void *));
+    struct address local = parsed("10.0.0.1:1");
+    struct address remote = parsed("10.0.0.2:80");
+    struct pool_key key;
+
+    (void)state;
+    for (unsigned i = 0; i < ROWS; i++) {
+        assert_int_equal(pool_key_init(&key, i % 2 ? SLICE("a.test") : SLICE("b.test"), 80),
+                         ERR_OK);
+        address_set_port(&local, (uint16_t)(1 + i % PORTS));
+        address_set_port(&remote, (uint16_t)(80 + i / PORTS));
+        rows[i] = tuple_insert(pool->table, &key, &local, &remote);
+    }
+    shows(pool, "", ROWS, 65536);
+    shows(pool, "host=a.test", ROWS / 2, ROWS / 2);
+    shows(pool, "remote=*:81", ROWS - PORTS, ROWS - PORTS);
+    for (uint64_t id = 1; id <= ROWS; id += 6007) {
+        char query[32];
+
+        snprintf(query, sizeof(query), "id=%llu", (unsigned long long)id);
+        shows(pool, query, 1, 1);
+    }
+    for (unsigned i = 0; i < ROWS; i++)
+        tuple_remove(pool->table, rows[i]);
+    free(rows);
+    pool_free(pool);
 }
 
 /* Which table a list makes; to be freed. NULL: none. */
@@ -280,8 +361,10 @@ main(void)
         cmocka_unit_test(row_is_taken_if_all_that_is_asked_fits),
         cmocka_unit_test(no_pattern_fits_what_is_not_there),
         cmocka_unit_test(ipv6_hosts_have_brackets_beside_a_port),
+        cmocka_unit_test(addresses_may_have_a_zone),
         cmocka_unit_test(who_waits_has_a_host_and_a_client_alone),
         cmocka_unit_test(what_is_not_understood_is_named),
+        cmocka_unit_test(long_list_is_cut_and_counted_but_filtered_whole),
         cmocka_unit_test(table_is_as_wide_as_its_rows_and_in_order),
         cmocka_unit_test(nothing_is_a_table_too),
         cmocka_unit_test(other_answers_are_no_list),

@@ -110,6 +110,30 @@ a_command_takes_only_its_own_options(void **state)
 }
 
 static void
+rows_are_chosen_or_closed_but_not_both(void **state)
+{
+    struct options options;
+    struct complaint complaint;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, &complaint, "connections", "--host=*.test", "--client",
+                           "::1", "--local=*:1", "--remote=*:2", "--state=parked", "--json"),
+                     ERR_OK);
+    assert_int_equal(options.action, ACTION_CONNECTIONS);
+    assert_string_equal(options.connections.host, "*.test");
+    assert_string_equal(options.connections.client, "::1");
+    assert_string_equal(options.connections.local, "*:1");
+    assert_string_equal(options.connections.remote, "*:2");
+    assert_string_equal(options.connections.state, "parked");
+    assert_true(options.connections.as_json);
+    assert_null(options.connections.close);
+    assert_int_equal(PARSE(&options, &complaint, "connections", "--close=12", "--client=::1"),
+                     ERR_SYNTAX);
+    assert_string_equal(complaint.text, "--close chooses by itself; expected it alone");
+    assert_int_equal(PARSE(&options, &complaint, "run", "--state=parked"), ERR_SYNTAX);
+}
+
+static void
 too_many_settings_are_refused(void **state)
 {
     const char *arguments[2 * OPTIONS_AT_MOST + 4] = {"carpool"};
@@ -137,6 +161,7 @@ main(void)
         cmocka_unit_test(listeners_add_up_to_one_setting),
         cmocka_unit_test(a_value_may_hold_an_equals_sign),
         cmocka_unit_test(a_command_takes_only_its_own_options),
+        cmocka_unit_test(rows_are_chosen_or_closed_but_not_both),
         cmocka_unit_test(too_many_settings_are_refused),
     };
 
