@@ -225,15 +225,12 @@ unsigned
 lease_rest(struct lease *lease, const struct park_terms *terms)
 {
     struct upstream *upstream = lease->upstream;
-    unsigned most_ms = limit_of(&lease->lane->pool->limits.idle_timeout_ms);
 
     assert(lease->is_pinned);
     if (!may_serve_again(lease, terms))
         return 0;
     tuple_set_state(upstream->row, TUPLE_PINNED);
-    if (upstream->idle_limit_ms != 0 && upstream->idle_limit_ms < most_ms)
-        return upstream->idle_limit_ms;
-    return most_ms;
+    return upstream_rest_ms(upstream, &lease->lane->pool->limits);
 }
 
 enum err

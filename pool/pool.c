@@ -210,6 +210,9 @@ pool_note_end(struct pool *pool, const struct upstream *upstream)
         gone_us = alive_us;
     }
     ledger_add(&upstream->host->ledger, LEDGER_ENDED, 1);
+    /* For a first request origins have another patience. */
+    if (upstream->uses == 0)
+        return;
     habit_note_end(&upstream->host->habit, (unsigned)((alive_us - upstream->used_us) / 1000),
                    (unsigned)((gone_us - upstream->used_us) / 1000), now_us);
 }

@@ -3,6 +3,7 @@
  */
 #include "pool/upstream.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "pool/hosts.h"
@@ -26,42 +27,71 @@ own_age_ms(const struct upstream *upstream, unsigned max_age_ms)
     return max_age_ms - (unsigned)(max_age_ms / 10 * share >> 16);
 }
 
+/* How long it may lie idle, by the settings and by what its origin announced. */
+static unsigned
+allowed_ms(const struct upstream *upstream, const struct pool_limits *limits)
+{
+    unsigned idle_ms = limit_of(&limits->idle_timeout_ms);
+
+    return upstream->idle_limit_ms != 0 && upstream->idle_limit_ms < idle_ms
+               ? upstream->idle_limit_ms
+               : idle_ms;
+}
+
+/*
+ * How long by its host's habit, which is about connections that have served: UINT_MAX where
+ * nothing is known. A request has to be there in time, so a round trip goes off, but for one
+ * that took oddly long.
+ */
+static unsigned
+habitual_ms(const struct upstream *upstream, const struct pool_limits *limits)
+{
+    unsigned limit_ms = upstream->host != NULL ? habit_limit_ms(&upstream->host->habit) : 0;
+    unsigned way_ms = upstream->connect_ms;
+
+    if (limit_ms == 0 || upstream->uses == 0 || !limit_of(&limits->learns_idle_timeout))
+        return UINT_MAX;
+    return way_ms < limit_ms / 2 ? limit_ms - way_ms : limit_ms / 2;
+}
+
 bool
 upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
                   uint64_t now_us)
 {
-    unsigned idle_ms = limit_of(&limits->idle_timeout_ms);
     unsigned age_ms = limit_of(&limits->max_age_ms);
     unsigned uses = limit_of(&limits->max_uses);
 
-    if (upstream->idle_limit_ms != 0 && upstream->idle_limit_ms < idle_ms)
-        idle_ms = upstream->idle_limit_ms;
     if (upstream->is_used_up || (uses != 0 && upstream->uses >= uses))
         return true;
     if (age_ms != 0 && has_passed(upstream->opened_us, own_age_ms(upstream, age_ms), now_us))
         return true;
-    return has_passed(upstream->used_us, idle_ms, now_us);
+    return has_passed(upstream->used_us, allowed_ms(upstream, limits), now_us);
 }
 
 bool
 upstream_is_retired(const struct upstream *upstream, const struct pool_limits *limits,
                     uint64_t now_us)
 {
-    unsigned limit_ms = upstream->host != NULL ? habit_limit_ms(&upstream->host->habit) : 0;
-    unsigned way_ms = upstream->connect_ms;
+    unsigned limit_ms = habitual_ms(upstream, limits);
 
-    if (limit_ms == 0 || !limit_of(&limits->learns_idle_timeout))
-        return false;
-    /* A request has to be there in time: a round trip, but for one that took oddly long. */
-    return has_passed(upstream->used_us,
-                      way_ms < limit_ms / 2 ? limit_ms - way_ms : limit_ms / 2, now_us);
+    return limit_ms != UINT_MAX && has_passed(upstream->used_us, limit_ms, now_us);
+}
+
+unsigned
+upstream_rest_ms(const struct upstream *upstream, const struct pool_limits *limits)
+{
+    unsigned allowed = allowed_ms(upstream, limits);
+    unsigned habitual = habitual_ms(upstream, limits);
+
+    return allowed < habitual ? allowed : habitual;
 }
 
 bool
 upstream_has_outlived(const struct upstream *upstream, const struct pool_limits *limits,
                       uint64_t now_us)
 {
-    return has_passed(upstream->used_us, limit_of(&limits->idle_timeout_ms), now_us);
+    return upstream->uses > 0 &&
+           has_passed(upstream->used_us, limit_of(&limits->idle_timeout_ms), now_us);
 }
 
 void

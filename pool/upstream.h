@@ -50,7 +50,10 @@ bool upstream_is_spent(const struct upstream *upstream, const struct pool_limits
 bool upstream_is_retired(const struct upstream *upstream, const struct pool_limits *limits,
                          uint64_t now_us);
 
-/* Idle for as long as the settings allow, while its origin kept it? */
+/* For how many milliseconds it may rest, so that it is neither spent by then nor retired. */
+unsigned upstream_rest_ms(const struct upstream *upstream, const struct pool_limits *limits);
+
+/* It has served, and was idle for as long as the settings allow, while its origin kept it? */
 bool upstream_has_outlived(const struct upstream *upstream, const struct pool_limits *limits,
                            uint64_t now_us);
 

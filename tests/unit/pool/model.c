@@ -88,7 +88,7 @@ is_retired(const struct model *model, const struct model_stream *stream)
 {
     uint64_t limit_us = (uint64_t)model->idle_limit_ms[stream->key] * 1000;
 
-    return model->settings.learns_idle_timeout && limit_us > 0 &&
+    return model->settings.learns_idle_timeout && limit_us > 0 && stream->uses > 0 &&
            model->now_us - stream->used_us >= limit_us;
 }
 

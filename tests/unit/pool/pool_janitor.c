@@ -24,6 +24,8 @@ struct yard {
     struct pool_settings settings;
     struct pool *pool;
     unsigned opened;
+    unsigned uses; /* of what is parked */
+    unsigned connect_ms;
     /* What happens while the janitor polls. */
     bool polls_readable;
     struct taker *polls_take;
@@ -76,6 +78,7 @@ setup(void **state)
                                             .max_parked = 1000,
                                             .max_waiting = 10,
                                             .max_hosts = 16};
+    yard->uses = 1;
     yard->pool = pool_new(&yard->settings);
     yard_of_poll = yard;
     *state = yard;
@@ -120,6 +123,8 @@ park_at(struct yard *yard, const char *host, uint16_t port)
     upstream->id = upstream->row->id;
     upstream->opened_us = clock_now_us();
     upstream->used_us = upstream->opened_us;
+    upstream->uses = yard->uses;
+    upstream->connect_ms = yard->connect_ms;
     shelf_give(yard->pool->shelf, upstream);
     return ends[1];
 }
@@ -377,6 +382,47 @@ connections_are_retired_before_their_origin_closes_them(void **state)
 }
 
 static void
+far_origin_is_met_earlier(void **state)
+{
+    struct yard *yard = *state;
+    int peer;
+
+    teach(yard);
+    /* The first is a scout, the second is not. */
+    close(park(yard));
+    rig_advance_ms(4288);
+    sweep_leaves(yard, 0);
+    assert_int_equal(habit_of(yard)->reached, 1);
+    yard->connect_ms = 300;
+    peer = park(yard);
+    rig_advance_ms(4288 - 301);
+    sweep_leaves(yard, 1);
+    rig_advance_ms(1);
+    sweep_leaves(yard, 0);
+    close(peer);
+}
+
+static void
+patience_with_a_first_request_is_no_habit(void **state)
+{
+    struct yard *yard = *state;
+    int peer;
+
+    yard->uses = 0;
+    origin_closes(yard, park(yard), 4900);
+    origin_closes(yard, park(yard), 4900);
+    assert_int_equal(habit_limit_ms(habit_of(yard)), 0);
+    yard->uses = 1;
+    teach(yard);
+    yard->uses = 0;
+    peer = park(yard);
+    rig_advance_ms(59999);
+    sweep_leaves(yard, 1);
+    assert_int_equal(habit_of(yard)->reached, 0);
+    close(peer);
+}
+
+static void
 nothing_is_retired_if_that_is_off(void **state)
 {
     struct yard *yard = *state;
@@ -497,6 +543,8 @@ main(void)
         TEST(closing_a_host_leaves_what_is_in_use),
         TEST(ends_teach_when_the_origin_loses_patience),
         TEST(connections_are_retired_before_their_origin_closes_them),
+        TEST(far_origin_is_met_earlier),
+        TEST(patience_with_a_first_request_is_no_habit),
         TEST(nothing_is_retired_if_that_is_off),
         TEST(retired_connection_is_nobodys),
         TEST(scouts_tell_that_the_origin_waits_longer),

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "pool/hosts.h"
+#include "pool/lease_inside.h"
 #include "tests/unit/pool/bench.h"
 #include "tests/unit/pool/fakes.h"
 
@@ -65,6 +67,27 @@ pin_gives_its_slot_to_who_waits(void **state)
     lease_discard(&second.lease);
     lease_discard(&pinned.lease);
     nothing_is_open(bench);
+    close(origin);
+}
+
+static void
+pin_rests_no_longer_than_its_origin_waits(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+    struct habit *habit;
+
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    assert_int_equal(lease_pin(guest.lease), ERR_OK);
+    assert_int_equal(lease_rest(guest.lease, &no_terms), 60000);
+    habit = &guest.lease->upstream->host->habit;
+    habit_note_end(habit, 8000, 8000, 10000000);
+    habit_note_end(habit, 8000, 8000, 20000000);
+    assert_in_range(lease_rest(guest.lease, &no_terms), 6500, 7000);
+    assert_int_equal(lease_rest(guest.lease, &(struct park_terms){.idle_timeout_ms = 5000}),
+                     4000);
+    lease_discard(&guest.lease);
     close(origin);
 }
 
@@ -192,10 +215,15 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(pinned_connection_is_never_parked), TEST(pin_gives_its_slot_to_who_waits),
-        TEST(pins_have_a_cap_of_their_own),      TEST(pinned_tunnel_counts_as_pinned_only),
-        TEST(resting_pin_is_used_again),         TEST(rule_holds_for_resting_pins),
-        TEST(dead_pin_is_not_used_again),        TEST(pin_rests_only_where_it_may_serve_again),
+        TEST(pinned_connection_is_never_parked),
+        TEST(pin_gives_its_slot_to_who_waits),
+        TEST(pin_rests_no_longer_than_its_origin_waits),
+        TEST(pins_have_a_cap_of_their_own),
+        TEST(pinned_tunnel_counts_as_pinned_only),
+        TEST(resting_pin_is_used_again),
+        TEST(rule_holds_for_resting_pins),
+        TEST(dead_pin_is_not_used_again),
+        TEST(pin_rests_only_where_it_may_serve_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
