@@ -24,6 +24,13 @@ printed(void)
     return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_CLEAN : 1;
 }
 
+/* Of a command that prints what it found: done only if that was printed, too. */
+static int
+told(int result)
+{
+    return result == EXIT_CLEAN ? printed() : result;
+}
+
 static int
 explain(const struct config *config, const struct explain *request)
 {
@@ -40,9 +47,9 @@ act(const struct options *options, const struct config_sources *sources, struct 
 {
     switch (options->action) {
     case ACTION_HEALTH:
-        return command_health(config, options->url);
+        return told(command_health(config, options->url));
     case ACTION_CONNECTIONS:
-        return command_connections(config, &options->connections);
+        return told(command_connections(config, &options->connections));
     case ACTION_CHECK_CONFIG:
         printf("carpool: configuration: ok\n");
         return printed();

@@ -144,6 +144,8 @@ for query in 'host=a%2Fb' state=idle client=me 'local=1.2.3' 'remote=x*' 'id=0' 
 done
 claim "half a query is refused" answers 400 "$admin/connections?host"
 claim "an empty one asks for all" answers 200 "$admin/connections?"
+claim "a list that cannot be written is no success" bash -c \
+  "'$CARPOOL' connections --admin '${admin#http://}' >/dev/full; [ \$? -eq 1 ]"
 claim "what the admin refuses is told" says 1 \
   "carpool: $admin/connections?state=idle: answered with status 400: state: \"idle\" is not accepted; expected dialing, leased, parked, pinned, tunnel or waiting" \
   --admin "${admin#http://}" --state idle
