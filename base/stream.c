@@ -12,11 +12,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/stream_tls.h"
+
 enum err
 stream_read(struct stream *stream, void *to, size_t size, size_t *got)
 {
     ssize_t count;
 
+    if (stream->tls != NULL)
+        return stream_tls_read(stream, to, size, got);
     do
         count = recv(stream->fd, to, size, MSG_DONTWAIT);
     while (count == -1 && errno == EINTR);
@@ -34,6 +38,8 @@ stream_write(struct stream *stream, const struct iovec *parts, int count, size_t
     struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
     ssize_t taken;
 
+    if (stream->tls != NULL)
+        return stream_tls_write(stream, parts, count, sent);
     do
         taken = sendmsg(stream->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (taken == -1 && errno == EINTR);
@@ -41,6 +47,24 @@ stream_write(struct stream *stream, const struct iovec *parts, int count, size_t
         return err_from_errno(errno);
     *sent = (size_t)taken;
     return ERR_OK;
+}
+
+bool
+stream_has_more(const struct stream *stream)
+{
+    return stream->tls != NULL && SSL_pending(stream->tls) > 0;
+}
+
+uint64_t
+stream_wire_sent(const struct stream *stream)
+{
+    return stream->tls != NULL ? stream_tls_sent(stream) : 0;
+}
+
+bool
+stream_is_stuck(const struct stream *stream)
+{
+    return stream->tls != NULL && stream_tls_wants_write(stream);
 }
 
 size_t
@@ -66,6 +90,8 @@ stream_acknowledge(const struct stream *stream)
 enum err
 stream_finish(struct stream *stream)
 {
+    if (stream->tls != NULL)
+        return stream_tls_finish(stream);
     return shutdown(stream->fd, SHUT_WR) == -1 ? err_from_errno(errno) : ERR_OK;
 }
 
@@ -75,6 +101,8 @@ stream_pulse(const struct stream *stream)
     char byte;
     ssize_t count;
 
+    if (stream->tls != NULL)
+        return stream_tls_pulse(stream);
     do
         count = recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     while (count == -1 && errno == EINTR);
@@ -111,6 +139,8 @@ stream_close(struct stream *stream)
 {
     if (stream->fd == -1)
         return;
+    if (stream->tls != NULL)
+        stream_tls_free(stream);
     close(stream->fd);
     stream->fd = -1;
 }

@@ -9,11 +9,13 @@
 #include "base/err.h"
 
 /*
- * A connected, non-blocking socket without any events: it can travel between threads, because
- * nothing of it is registered anywhere. Its events, while it is in use, are a struct watch.
+ * A connected, non-blocking socket, plain or with TLS, without any events: it can travel
+ * between threads, because nothing of it is registered anywhere. Its events, while it is in
+ * use, are a struct watch.
  */
 struct stream {
     int fd;
+    struct ssl_st *tls; /* NULL: plain; see base/stream_tls.h */
 };
 
 /* What is to be seen on a stream that should be silent. */
@@ -31,12 +33,27 @@ struct stream_path {
     uint32_t resent;     /* segments that had to be sent again, since connect() */
 };
 
-/* Reads what is there. ERR_AGAIN: nothing; ERR_CLOSED: the far side's end. */
+/*
+ * Reads what is there. ERR_AGAIN: nothing; ERR_CLOSED: the far side's end. With TLS that is
+ * what close_notify says; an end without one is ERR_TLS_CUT, as anybody could have made it.
+ */
 enum err stream_read(struct stream *stream, void *to, size_t size, size_t *got);
 
 /* Writes what the socket takes; *sent may be less than asked. ERR_AGAIN: nothing was taken. */
 enum err stream_write(struct stream *stream, const struct iovec *parts, int count,
                       size_t *sent);
+
+/*
+ * Has bytes that no event will announce, since they left the socket already: with TLS, the rest
+ * of a record of which only a part was asked for.
+ */
+bool stream_has_more(const struct stream *stream);
+
+/* What TLS has put on the wire so far, in bytes; 0 for a plain stream, which does not count. */
+uint64_t stream_wire_sent(const struct stream *stream);
+
+/* Waits for the socket to take something before it can go on, whatever its owner wants. */
+bool stream_is_stuck(const struct stream *stream);
 
 /* Bytes that were written and that the far side has not acknowledged yet. */
 size_t stream_unacknowledged(const struct stream *stream);
@@ -53,7 +70,7 @@ bool stream_measure(const struct stream *stream, struct stream_path *path);
 /* Tells the far side that no more comes; what it sends can still be read. */
 enum err stream_finish(struct stream *stream);
 
-/* Looks without taking anything. Any thread that owns the stream. */
+/* Looks without taking anything that was sent for us. Any thread that owns the stream. */
 enum pulse stream_pulse(const struct stream *stream);
 
 /* Has the far side ended or reset the connection, whatever is left to read? */

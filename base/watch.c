@@ -59,6 +59,12 @@ watch_want(struct watch *watch, unsigned wants)
 }
 
 void
+watch_kick(struct watch *watch)
+{
+    event_active(&watch->read, EV_READ, 0);
+}
+
+void
 watch_shut(struct watch *watch)
 {
     if (!watch->is_open)

@@ -30,6 +30,9 @@ void watch_open(struct watch *watch, struct event_base *base, int fd, watch_read
 /* From now on exactly these; costs a system call only where something changed. */
 void watch_want(struct watch *watch, unsigned wants);
 
+/* on_ready is called from the loop with WATCH_READ, though the descriptor is not readable. */
+void watch_kick(struct watch *watch);
+
 /* Nothing is called after this. A watch that is zeroed or shut already is fine. */
 void watch_shut(struct watch *watch);
 

@@ -12,11 +12,14 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "pool/dial_attempt.h"
+#include "pool/handshake.h"
 
 /* RFC 8305 §5: the recommended Connection Attempt Delay. */
 #define DIAL_PACE_MS 250
 /* An answer may hold thousands of addresses; trying more than these helps nobody. */
 #define DIAL_MOST_ATTEMPTS 16
+/* A handshake that failed with one address is tried with one more. */
+#define DIAL_MOST_HANDSHAKES 2
 
 struct dial {
     struct dial_request request;
@@ -30,6 +33,9 @@ struct dial {
     struct attempt_list attempts;
     unsigned attempt_count;
     unsigned pending;
+    struct upstream *shaken; /* connected, its TLS handshake is under way */
+    struct handshake handshake;
+    unsigned handshake_count;
     enum err err;         /* what connecting came to so far */
     enum err lookup_err;  /* why there are no addresses */
     enum err refused_err; /* what the rule said of an address */
@@ -65,6 +71,9 @@ dial_free(struct dial *dial)
         attempt_stop(attempt, dial->request.lane);
         free(attempt);
     }
+    handshake_stop(&dial->handshake);
+    upstream_close(dial->shaken, dial->request.lane->pool->table);
+    tls_profile_unref(dial->request.tls);
     hosts_leave(dial->host);
     LIST_REMOVE(dial, entry);
     free(dial);
@@ -117,8 +126,9 @@ note_setup(const struct dial *dial, uint64_t now_us)
         times_add(&pool->dns_times, setup.dns_us);
 }
 
-static void
-dial_win(struct dial *dial, struct attempt *attempt)
+/* The connection that an attempt has become. */
+static struct upstream *
+dial_connected(struct dial *dial, struct attempt *attempt)
 {
     struct upstream *upstream = xcalloc(1, sizeof(*upstream));
     uint64_t now_us = clock_now_us();
@@ -138,7 +148,7 @@ dial_win(struct dial *dial, struct attempt *attempt)
     attempt->fd = -1;
     attempt->row = NULL;
     dial->host = NULL;
-    dial_end(dial, ERR_OK, upstream);
+    return upstream;
 }
 
 static bool
@@ -206,11 +216,93 @@ dial_advance(struct dial *dial)
 {
     struct address address;
 
+    if (dial->shaken != NULL)
+        return;
     while (next_address(dial, &address))
         if (dial_try(dial, &address))
             return;
     if (dial->pending == 0 && dial->is_final)
         dial_end(dial, dial_reason(dial), NULL);
+}
+
+/* The host speaks no TLS that we could trust, at least not at this address. */
+static void
+dial_unshaken(struct dial *dial, enum err err)
+{
+    dial->host = hosts_obtain(dial->request.lane->pool->hosts, &dial->key);
+    upstream_close(dial->shaken, dial->request.lane->pool->table);
+    dial->shaken = NULL;
+    dial->err = err;
+    if (dial->handshake_count >= DIAL_MOST_HANDSHAKES || dial->request.lease == NULL) {
+        dial_end(dial, err, NULL);
+        return;
+    }
+    timer_start(&dial->deadline,
+                limit_of(&dial->request.lane->pool->limits.connect_timeout_ms));
+    dial_advance(dial);
+}
+
+static void
+on_handshake_end(struct handshake *handshake, enum err err)
+{
+    struct dial *dial = handshake->dial;
+    struct upstream *upstream = dial->shaken;
+
+    if (err != ERR_OK) {
+        dial_unshaken(dial, err);
+        return;
+    }
+    dial->shaken = NULL;
+    dial_end(dial, ERR_OK, upstream);
+}
+
+/* Those still under way; their addresses were not found wanting and may be tried again. */
+static void
+stop_race(struct dial *dial)
+{
+    struct attempt *attempt = TAILQ_FIRST(&dial->attempts);
+
+    while (attempt != NULL) {
+        struct attempt *next = TAILQ_NEXT(attempt, entry);
+
+        if (attempt->fd != -1) {
+            TAILQ_REMOVE(&dial->attempts, attempt, entry);
+            attempt_stop(attempt, dial->request.lane);
+            free(attempt);
+        }
+        attempt = next;
+    }
+    dial->pending = 0;
+    dial->next = 0;
+}
+
+/* The race ends with TCP (RFC 8305 §5): nobody shakes hands with two at once. */
+static void
+dial_shake(struct dial *dial, struct upstream *upstream)
+{
+    enum err err;
+
+    stop_race(dial);
+    event_del(&dial->pace);
+    event_del(&dial->deadline);
+    dial->handshake_count++;
+    dial->shaken = upstream;
+    dial->handshake.dial = dial;
+    dial->handshake.on_end = on_handshake_end;
+    err = handshake_start(&dial->handshake, upstream, dial->request.lane, dial->request.tls);
+    if (err != ERR_OK)
+        dial_unshaken(dial, err);
+}
+
+static void
+dial_win(struct dial *dial, struct attempt *attempt)
+{
+    struct upstream *upstream = dial_connected(dial, attempt);
+
+    if (dial->request.tls == NULL)
+        dial_end(dial, ERR_OK, upstream);
+    else
+        dial_shake(dial, upstream);
 }
 
 static void
@@ -292,6 +384,8 @@ dial_new(const struct dial_request *request)
     dial->request = *request;
     dial->key = *request->key;
     dial->request.key = &dial->key;
+    if (request->tls != NULL)
+        tls_profile_ref(request->tls);
     dial->host = hosts_obtain(request->lane->pool->hosts, &dial->key);
     TAILQ_INIT(&dial->attempts);
     evtimer_assign(&dial->deadline, request->lane->base, on_deadline, dial);
@@ -330,7 +424,7 @@ dial_detach(struct dial *dial)
     event_del(&dial->pace);
     if (dial->ask != NULL)
         resolver_cancel(&dial->ask);
-    if (dial->pending == 0 || dial->request.slot == NULL)
+    if ((dial->pending == 0 && dial->shaken == NULL) || dial->request.slot == NULL)
         dial_end(dial, ERR_CANCELLED, NULL);
 }
 

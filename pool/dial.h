@@ -27,6 +27,7 @@ struct dial_request {
     struct lease *lease;
     struct bucket *slot; /* held for the dial's life; NULL for a tunnel */
     const struct pool_key *key;
+    struct tls_profile *tls; /* NULL: plain; a reference is taken */
     lease_rule *rule;
     const void *rule_arg;         /* borrowed until the dial is detached */
     const struct address *client; /* likewise */

@@ -61,6 +61,13 @@ take_oldest(struct hosts_shard *shard)
     return host;
 }
 
+static void
+host_free(struct host *host)
+{
+    tickets_fini(&host->tickets);
+    free(host);
+}
+
 void
 hosts_free(struct hosts *hosts)
 {
@@ -70,7 +77,7 @@ hosts_free(struct hosts *hosts)
         struct hosts_shard *shard = &hosts->shards[i];
 
         while (!TAILQ_EMPTY(&shard->resting))
-            free(take_oldest(shard));
+            host_free(take_oldest(shard));
         assert(shard->records.size == 0);
         map_fini(&shard->records);
         pthread_mutex_destroy(&shard->lock);
@@ -99,6 +106,7 @@ host_enter(struct hosts_shard *shard, const struct pool_key *key)
 
     host->shard = shard;
     host->key = *key;
+    tickets_init(&host->tickets);
     host->node.hash = key->hash;
     map_insert(&shard->records, &host->node);
     return host;
@@ -168,7 +176,7 @@ free_all(struct host_list *forgotten)
 
     while ((host = TAILQ_FIRST(forgotten)) != NULL) {
         TAILQ_REMOVE(forgotten, host, resting);
-        free(host);
+        host_free(host);
     }
 }
 

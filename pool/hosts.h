@@ -9,6 +9,7 @@
 #include "pool/key.h"
 #include "pool/ledger.h"
 #include "pool/limits.h"
+#include "pool/tickets.h"
 
 /*
  * What is known of each host, by key. It outlives the host's connections, since a bucket is
@@ -29,6 +30,7 @@ struct host {
     struct habit habit; /* when its origin closes idle connections */
     struct pool_key key;
     struct ledger ledger;
+    struct tickets tickets; /* of TLS; under a lock of its own */
 };
 
 /* Those that were forgotten, together. */

@@ -21,7 +21,7 @@ key_strip(struct slice host)
 /* The members but for the hash lie one behind the other, without gaps, up to the host's NUL. */
 #define KEY_START offsetof(struct pool_key, source)
 _Static_assert(offsetof(struct pool_key, host) - KEY_START ==
-                   sizeof(struct in6_addr) + sizeof(uint32_t) + sizeof(struct in_addr) +
+                   sizeof(struct in6_addr) + 2 * sizeof(uint32_t) + sizeof(struct in_addr) +
                        sizeof(uint16_t),
                "bytes of nobody's would be hashed");
 
@@ -50,6 +50,7 @@ pool_key_init(struct pool_key *key, struct slice host, uint16_t port)
     made.host[host.size] = '\0';
     made.port = port;
     memset(&made.source, 0, sizeof(made.source));
+    made.tls = 0;
     made.hash = key_hash(&made);
     /* Not the whole struct: what follows the NUL was never written. */
     memcpy(key, &made, offsetof(struct pool_key, host) + host.size + 1);
@@ -100,10 +101,17 @@ pool_key_source(const struct pool_key *key, sa_family_t family, struct address *
     return false;
 }
 
+void
+pool_key_set_tls(struct pool_key *key, uint32_t profile)
+{
+    key->tls = profile;
+    key->hash = key_hash(key);
+}
+
 bool
 pool_key_equal(const struct pool_key *a, const struct pool_key *b)
 {
-    return a->hash == b->hash && a->port == b->port &&
+    return a->hash == b->hash && a->port == b->port && a->tls == b->tls &&
            memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
            strcmp(a->host, b->host) == 0;
 }

@@ -23,6 +23,7 @@ struct pool_key {
         uint32_t zone;
         struct in_addr v4;
     } source;
+    uint32_t tls; /* number of its TLS profile; 0: plain */
     uint16_t port;
     char host[POOL_HOST_SIZE]; /* lower case, no trailing dot, no brackets */
 };
@@ -44,6 +45,9 @@ bool pool_key_has_source(const struct pool_key *key);
 
 /* The source of a family, with port 0. False if there is none. */
 bool pool_key_source(const struct pool_key *key, sa_family_t family, struct address *source);
+
+/* Makes it the key of TLS to the same host and port, under this profile. */
+void pool_key_set_tls(struct pool_key *key, uint32_t profile);
 
 bool pool_key_equal(const struct pool_key *a, const struct pool_key *b);
 

@@ -14,6 +14,7 @@
 #include "pool/dial.h"
 #include "pool/lane.h"
 #include "pool/lease_inside.h"
+#include "pool/tls.h"
 
 /* ---- endings ---- */
 
@@ -22,6 +23,7 @@ lease_free(struct lease *lease)
 {
     assert(lease->dial == NULL && lease->slot == NULL && lease->upstream == NULL);
     event_del(&lease->queue_timer);
+    tls_profile_unref(lease->tls);
     lane_leave(lease->lane);
     free(lease);
 }
@@ -111,6 +113,7 @@ lease_dial(struct lease *lease)
         .lease = lease,
         .slot = lease->slot,
         .key = &lease->key,
+        .tls = lease->tls,
         .rule = lease->rule,
         .rule_arg = lease->rule_arg,
         .client = &lease->waiter.client,
@@ -323,6 +326,9 @@ lease_checkout(struct lane *lane, const struct lease_request *request)
     lane_enter(lane);
     lease->lane = lane;
     lease->key = *request->key;
+    lease->tls = request->tls;
+    if (lease->tls != NULL)
+        tls_profile_ref(lease->tls);
     lease->rule = request->rule;
     lease->rule_arg = request->rule_arg;
     lease->on_lease = request->on_lease;

@@ -15,6 +15,7 @@
  * out, on its worker's thread. park, discard and cancel take it and clear the pointer.
  */
 struct lease;
+struct tls_profile;
 
 enum lease_want {
     LEASE_ANY,    /* whatever is parked, else a new one */
@@ -34,6 +35,7 @@ typedef enum err lease_rule(const void *arg, const struct address *address, bool
 
 struct lease_request {
     const struct pool_key *key; /* copied */
+    struct tls_profile *tls; /* whose number is in the key; NULL: plain; a reference is taken */
     enum lease_want want;
     lease_rule *rule;             /* ERR_OK, ERR_FORBIDDEN or ERR_SELF; any worker's thread */
     const void *rule_arg;         /* borrowed while the lease waits */

@@ -13,10 +13,11 @@ struct lease {
     struct lane *lane;
     struct pool_key key;
     bool is_tunnel;
-    bool is_pinned;    /* holds no slot: counted under max_pinned */
-    bool is_retry;     /* its request was counted when it was sent first */
-    bool is_inside;    /* a call of ours is under way: on_lease must wait for its end */
-    bool is_cancelled; /* lives only until its letter is read */
+    bool is_pinned;          /* holds no slot: counted under max_pinned */
+    bool is_retry;           /* its request was counted when it was sent first */
+    bool is_inside;          /* a call of ours is under way: on_lease must wait for its end */
+    bool is_cancelled;       /* lives only until its letter is read */
+    struct tls_profile *tls; /* a reference; NULL: plain */
     lease_rule *rule;
     const void *rule_arg;
     void (*on_lease)(void *arg);

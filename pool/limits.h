@@ -26,6 +26,7 @@ struct pool_limits {
     _Atomic unsigned fresh_for_unsafe_ms;
     _Atomic unsigned quarantine_ms;
     _Atomic unsigned connect_timeout_ms;
+    _Atomic unsigned handshake_timeout_ms;
     _Atomic unsigned queue_timeout_ms;
     _Atomic unsigned keepalive_idle_ms;
     _Atomic unsigned keepalive_interval_ms;

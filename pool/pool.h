@@ -41,8 +41,9 @@ struct pool_settings {
     unsigned max_hosts;           /* remembered while nothing is open to them */
     unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
     unsigned quarantine_ms; /* no reuse of a host that sent bytes nobody asked for; 0: off */
-    unsigned connect_timeout_ms; /* DNS, TCP, all addresses together */
-    unsigned queue_timeout_ms;   /* wait for a connection at a cap */
+    unsigned connect_timeout_ms;   /* DNS, TCP, all addresses together */
+    unsigned handshake_timeout_ms; /* TLS, on one connection */
+    unsigned queue_timeout_ms;     /* wait for a connection at a cap */
     struct keepalive keepalive;
     unsigned user_timeout_ms; /* TCP_USER_TIMEOUT of all but tunnels; 0: the kernel's */
 };

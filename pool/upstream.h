@@ -10,6 +10,15 @@
 #include "pool/tuple_table.h"
 
 struct bucket;
+
+/* What the TLS handshake of a connection cost; all 0 on a plain one. */
+struct tls_cost {
+    uint64_t shake_us; /* from its first byte to its end */
+    uint64_t cpu_us;   /* of our thread */
+    uint64_t sent_bytes;
+    uint64_t received_bytes;
+    bool is_resumed;
+};
 struct host;
 
 /*
@@ -29,6 +38,7 @@ struct upstream {
     unsigned idle_limit_ms; /* shorter than the setting because the origin said so; 0: not */
     unsigned dns_ms;
     unsigned connect_ms;
+    struct tls_cost tls;
     bool was_parked;
     bool is_by_dns;  /* name servers said that the host is there */
     bool is_scout;   /* left open to see when the origin closes it; see pool/habit.h */

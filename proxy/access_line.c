@@ -57,7 +57,9 @@ add_target(struct buf *line, const struct exchange *exchange)
         (void)buf_printf(line, " target=-");
         return;
     }
-    (void)buf_printf(line, " target=%s", target->form == TARGET_ABSOLUTE ? "http://" : "");
+    (void)buf_printf(line, " target=");
+    if (target->form == TARGET_ABSOLUTE)
+        (void)buf_printf(line, "%.*s://", SLICE_ARGS(target_scheme(target)));
     if (has_host && target->host.size > 0) {
         (void)buf_printf(line, "%.1s", brackets);
         add_word(line, target->host, ACCESS_TARGET_SIZE);

@@ -394,7 +394,7 @@ find_rested(struct worker *worker)
 
     while ((oldest = TAILQ_FIRST(&worker->resting)) != NULL &&
            clock_now_ms() - oldest->resting_ms >= CLIENT_REST_LEAST_MS) {
-        const struct stream stream = {oldest->fd};
+        const struct stream stream = {.fd = oldest->fd};
 
         if (stream_pulse(&stream) != PULSE_NOISY)
             return oldest;
@@ -424,7 +424,7 @@ client_evict(struct worker *worker)
 void
 client_drain(struct client *client)
 {
-    struct stream stream = {client->fd};
+    struct stream stream = {.fd = client->fd};
 
     /* Behind an unread answer more requests may lie: rest() sees to them, and to the end. */
     if (client->exchange != NULL || client->is_closing || client_is_full(client))

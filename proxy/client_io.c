@@ -27,7 +27,7 @@ client_input(struct client *client, size_t most)
 static enum err
 read_directly(struct client *client, struct slice *bytes)
 {
-    struct stream stream = {client->fd};
+    struct stream stream = {.fd = client->fd};
     size_t room;
     size_t got;
     enum err err;
@@ -151,7 +151,7 @@ client_count_queue(struct client *client)
 bool
 client_is_reading(struct client *client)
 {
-    const struct stream stream = {client->fd};
+    const struct stream stream = {.fd = client->fd};
     size_t before = client->unread;
 
     /* Megabytes lie in the socket: the queue alone stays as it is for minutes. */
@@ -176,7 +176,7 @@ queue(struct client *client, const struct iovec *parts, int count, size_t sent)
 void
 client_write(struct client *client, const struct iovec *parts, int count)
 {
-    struct stream stream = {client->fd};
+    struct stream stream = {.fd = client->fd};
     size_t size = 0;
     size_t sent = 0;
     enum err err = ERR_AGAIN;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "pool/tls.h"
 #include "proxy/config_set.h"
 
 static void *
@@ -32,6 +33,7 @@ config_free(struct config *config)
     free(config->listeners);
     rules_free(config->rules);
     sources_free(config->sources);
+    tls_profile_unref(config->tls);
     htpasswd_unref(config->users);
     free(config);
 }
@@ -173,6 +175,34 @@ load_users(struct config *config, struct complaint *complaint)
     return ERR_SYNTAX;
 }
 
+/* As the rules want it. */
+static const char *
+https_clients(const struct config *config)
+{
+    if (config->access_https_requests == HTTPS_ON)
+        return NULL;
+    return config->access_https_requests == HTTPS_OFF ? "" : "loopback";
+}
+
+static enum err
+make_tls(struct config *config, struct complaint *complaint)
+{
+    const struct tls_terms terms = {.is_verified = true,
+                                    .ca_file = config->tls_ca_file,
+                                    .certificate_file = "",
+                                    .key_file = ""};
+    const char *given_at = config->given_at[SETTING_tls_ca_file];
+    char why[900];
+
+    /* The system's are looked for when they are needed; a file that was named is looked at. */
+    if (config->tls_ca_file[0] != '\0' && !tls_terms_are_good(&terms, why, sizeof(why))) {
+        complain(complaint, "%s: tls.ca_file: %s", given_at != NULL ? given_at : "preset", why);
+        return ERR_SYNTAX;
+    }
+    config->tls = tls_profile_new(&terms);
+    return ERR_OK;
+}
+
 static enum err
 make_rules(struct config *config, struct complaint *complaint)
 {
@@ -181,6 +211,7 @@ make_rules(struct config *config, struct complaint *complaint)
         .clients = config->access_clients,
         .connect_ports = config->access_connect_ports,
         .allows_private = config->access_private_destinations == SWITCH_ON,
+        .https_clients = https_clients(config),
         .has_users = config->users != NULL,
     };
     const char *given_at = config->given_at[SETTING_access_rules];
@@ -229,6 +260,8 @@ config_fill(struct config *config, const struct config_sources *sources,
         err = check_together(config, complaint);
     if (err == ERR_OK)
         err = load_users(config, complaint);
+    if (err == ERR_OK)
+        err = make_tls(config, complaint);
     if (err == ERR_OK)
         err = make_rules(config, complaint);
     if (err == ERR_OK)

@@ -14,10 +14,13 @@
 #include "proxy/policy/sources.h"
 #include "proxy/settings.h"
 
+struct tls_profile;
+
 /* The choices, in the order of settings.def; log.level is an enum log_level, dns.family an
  * enum dns_family. */
 enum forwarded { FORWARDED_OFF, FORWARDED_RFC7239, FORWARDED_X };
 enum setting_switch { SWITCH_OFF, SWITCH_ON };
+enum https_requests { HTTPS_OFF, HTTPS_LOOPBACK, HTTPS_ON };
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
 /*
@@ -45,6 +48,7 @@ struct config {
     char *admin_token;       /* what admin.token_file holds; NULL: none. Never shown */
     struct rules *rules;     /* all of access, in one list */
     struct sources *sources; /* tcp.source */
+    struct tls_profile *tls; /* how TLS is spoken to origins */
     struct htpasswd *users;  /* auth.users_file, as it was when this was loaded; NULL: none */
 
     /* where each setting was given, such as "carpool.conf:12"; NULL: it is the preset */

@@ -227,5 +227,6 @@ exchange_question(const struct exchange *exchange)
         .host = slice_of(exchange->key.host),
         .port = exchange->key.port,
         .method = exchange->head.method_text,
+        .scheme = target_scheme(&exchange->target),
     };
 }

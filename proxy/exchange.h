@@ -98,6 +98,7 @@ struct exchange {
     bool has_lost_origin;   /* it closed or broke: nothing more can be sent to it */
     bool is_answer_old;     /* what came was sent before it saw this request */
     uint64_t sent_here;     /* of sent_bytes, on this connection */
+    uint64_t wire_before;   /* what a TLS connection had sent before this exchange */
     uint64_t received_here; /* of received_bytes */
     struct lease_facts facts;
     bool has_facts;

@@ -138,6 +138,7 @@ read_all(struct asked *asked, const struct explain *explain, struct complaint *c
         .host = slice_of(asked->key.host),
         .port = asked->key.port,
         .method = asked->head.method_text,
+        .scheme = target_scheme(&asked->target),
     };
     return ERR_OK;
 }

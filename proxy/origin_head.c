@@ -178,6 +178,15 @@ read_heads(struct exchange *exchange, struct slice *bytes)
     return FLOW_WAIT;
 }
 
+/* The request's bytes as TCP counts them: with TLS it sees records. */
+static uint64_t
+sent_on_wire(const struct exchange *exchange)
+{
+    uint64_t wire = stream_wire_sent(lease_stream(exchange->lease));
+
+    return wire > 0 ? wire - exchange->wire_before : exchange->sent_here;
+}
+
 /*
  * An answer acknowledges the request that it answers. What comes while not a byte of the
  * request is acknowledged was on its way before, belongs to somebody else's request or to none,
@@ -187,7 +196,7 @@ static bool
 is_before_request(struct exchange *exchange, size_t got)
 {
     return exchange->received_here == got &&
-           stream_unacknowledged(lease_stream(exchange->lease)) >= exchange->sent_here;
+           stream_unacknowledged(lease_stream(exchange->lease)) >= sent_on_wire(exchange);
 }
 
 enum flow

@@ -31,6 +31,7 @@ program_pool_settings(const struct config *config)
         .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
         .quarantine_ms = config->pool_quarantine,
         .connect_timeout_ms = config->timeout_connect,
+        .handshake_timeout_ms = config->timeout_tls,
         .queue_timeout_ms = config->timeout_queue,
         .keepalive = {config->tcp_keepalive, config->tcp_keepalive_interval,
                       config->tcp_keepalive_probes},

@@ -206,6 +206,8 @@ pump_read_origin(struct exchange *exchange, struct slice *bytes)
     exchange->received_here += got;
     worker_count(worker, PROXY_STAT_FROM_ORIGINS, got);
     lease_count(exchange->lease, 0, got);
+    if (stream_has_more(lease_stream(exchange->lease)))
+        exchange->ready |= WATCH_READ;
     *bytes = (struct slice){worker->scratch, got};
     return ERR_OK;
 }
@@ -291,12 +293,16 @@ pump_down(struct exchange *exchange)
 void
 pump_watch(struct exchange *exchange)
 {
+    const struct stream *stream = lease_stream(exchange->lease);
     bool is_pending = buf_size(&exchange->to_origin) > 0;
     bool wants_more = !exchange->answer_body.is_done && !client_is_full(exchange->client) &&
                       !client_waits(exchange->client, LIMIT_DOWN);
 
-    watch_want(&exchange->watch,
-               (wants_more ? WATCH_READ : 0) | (is_pending ? WATCH_WRITE : 0));
+    watch_want(&exchange->watch, (wants_more ? WATCH_READ : 0) |
+                                     (is_pending || stream_is_stuck(stream) ? WATCH_WRITE : 0));
+    /* What left the socket already, no event announces. */
+    if (wants_more && stream_has_more(stream))
+        watch_kick(&exchange->watch);
     client_want_read(exchange->client, !is_pending && !exchange->request_body.is_done &&
                                            !exchange->has_lost_origin);
 }

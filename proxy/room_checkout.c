@@ -18,6 +18,9 @@ on_origin_ready(void *arg, unsigned what)
     struct exchange *exchange = arg;
 
     exchange->ready |= what;
+    /* TLS may have to write before it can read on. */
+    if (exchange->lease != NULL && stream_is_stuck(lease_stream(exchange->lease)))
+        exchange->ready |= WATCH_READ;
     exchange_run(exchange);
 }
 
@@ -54,6 +57,7 @@ ask(struct exchange *exchange)
 {
     const struct lease_request request = {
         .key = &exchange->key,
+        .tls = exchange->target.is_secure ? exchange->config->tls : NULL,
         .want = wanted(exchange),
         .rule = exchange_may_reach,
         .rule_arg = exchange,
@@ -103,6 +107,7 @@ checkout_done(struct exchange *exchange)
     exchange->has_facts = true;
     exchange->ready = WATCH_WRITE;
     exchange->sent_here = 0;
+    exchange->wire_before = stream_wire_sent(lease_stream(exchange->lease));
     exchange->received_here = 0;
     watch_open(&exchange->watch, exchange->worker->base, lease_stream(exchange->lease)->fd,
                on_origin_ready, exchange);

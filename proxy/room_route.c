@@ -2,6 +2,7 @@
  * ROUTE: where does the request go? To carpool's own pages, into a tunnel, or to the pool under
  * which key?
  */
+#include "pool/tls.h"
 #include "proxy/client_limits.h"
 #include "proxy/exchange.h"
 #include "proxy/hop.h"
@@ -89,6 +90,8 @@ room_route(struct exchange *exchange)
         return own_page_send(exchange);
     if (pool_key_init(&exchange->key, target->host, target->port) != ERR_OK)
         return exchange_fail(exchange, REASON_TARGET, NULL);
+    if (target->is_secure)
+        pool_key_set_tls(&exchange->key, tls_profile_number(exchange->config->tls));
     hop_name(exchange);
     if (hop_is_loop(exchange))
         return exchange_fail(exchange, REASON_LOOP, NULL);

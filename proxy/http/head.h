@@ -21,7 +21,6 @@ enum refusal {
     REFUSAL_VERSION,         /* 505: HTTP/0.9, HTTP/2 prefaces and others */
     REFUSAL_TARGET,          /* 400 */
     REFUSAL_SCHEME,          /* 400: neither http nor https */
-    REFUSAL_SCHEME_LATER,    /* 501: https in absolute form */
     REFUSAL_HOST,            /* 400: missing, doubled or malformed Host */
     REFUSAL_FRAMING,         /* 400: Content-Length and Transfer-Encoding in doubt */
     REFUSAL_CODING,          /* 501: a transfer coding other than chunked */

@@ -14,6 +14,7 @@
 #define HOST_SIZE_MAX 254
 #define LABEL_SIZE_MAX 63
 #define HTTP_PORT 80
+#define HTTPS_PORT 443
 
 struct authority {
     struct slice host;
@@ -160,15 +161,13 @@ cut_userinfo(struct slice *text)
     return true;
 }
 
-/* Why a target that neither begins with "http://" nor with "/" is refused. */
+/* Why a target that begins neither with "http://" or "https://" nor with "/" is refused. */
 static enum refusal
 refusal_of_scheme(struct slice text)
 {
     size_t size = find_any(text, SLICE(":"));
     char first = text.size > 0 ? text.data[0] : '\0';
 
-    if (starts_nocase(text, SLICE("https://")))
-        return REFUSAL_SCHEME_LATER;
     if (!char_is(first, CHAR_HOST) || (first >= '0' && first <= '9'))
         return REFUSAL_TARGET;
     for (size_t i = 0; i < size; i++)
@@ -180,18 +179,20 @@ refusal_of_scheme(struct slice text)
                                                                : REFUSAL_TARGET;
 }
 
-/* "http://" authority path-abempty [ "?" query ] (RFC 9112 §3.2.2) */
+/* ( "http://" / "https://" ) authority path-abempty [ "?" query ] (RFC 9112 §3.2.2) */
 static enum refusal
 parse_absolute(const struct head *head, struct target *target)
 {
     struct slice rest = head->target;
+    bool is_secure = starts_nocase(rest, SLICE("https://"));
+    uint16_t preset = is_secure ? HTTPS_PORT : HTTP_PORT;
     struct authority authority;
     struct slice text;
     size_t end;
 
-    if (!starts_nocase(rest, SLICE("http://")))
+    if (!is_secure && !starts_nocase(rest, SLICE("http://")))
         return refusal_of_scheme(rest);
-    rest = slice_from(rest, sizeof("http://") - 1);
+    rest = slice_from(rest, is_secure ? sizeof("https://") - 1 : sizeof("http://") - 1);
     end = find_any(rest, SLICE("/?"));
     text = (struct slice){rest.data, end};
     if (!cut_userinfo(&text) || !parse_authority(text, &authority))
@@ -199,8 +200,9 @@ parse_absolute(const struct head *head, struct target *target)
     target->form = TARGET_ABSOLUTE;
     target->host = authority.host;
     target->is_bracketed = authority.is_bracketed;
-    target->port = authority.has_port ? authority.port : HTTP_PORT;
-    target->has_port = target->port != HTTP_PORT;
+    target->is_secure = is_secure;
+    target->port = authority.has_port ? authority.port : preset;
+    target->has_port = target->port != preset;
     target->path = slice_from(rest, end);
     if (target->path.size == 0) /* the whole server, §3.2.4, or its root */
         target->path = head->method == METHOD_OPTIONS ? SLICE("*") : SLICE("/");

@@ -23,6 +23,8 @@ err_of(const struct rule *rule)
         return ERR_RULE;
     case RULE_CLIENTS:
         return ERR_CLIENT;
+    case RULE_HTTPS:
+        return ERR_HTTPS;
     case RULE_CONNECT_PORTS:
         return ERR_CONNECT_PORT;
     case RULE_PRIVATE:

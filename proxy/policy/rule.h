@@ -29,6 +29,7 @@ enum rule_part {
     PART_ADDRESS,
     PART_PORT,
     PART_METHOD,
+    PART_SCHEME,
     PART_COUNT
 };
 
@@ -53,6 +54,8 @@ struct rule {
     size_t port_count;
     struct slice *methods; /* of text */
     size_t method_count;
+    bool has_http;
+    bool has_https;
     char *text;
 };
 

@@ -2,7 +2,7 @@
  * One rule from its text. Part of the loader, on the main thread.
  *
  *     allow|deny [listener LIST] [client LIST] [user LIST] [host LIST] [address LIST] [port
- * LIST] [method LIST]
+ *         LIST] [method LIST] [scheme LIST]
  *
  * A LIST is separated by commas; spaces may follow a comma. "!" before it turns it around.
  */
@@ -22,7 +22,7 @@
 static const char *const part_names[PART_COUNT] = {
     [PART_LISTENER] = "listener", [PART_CLIENT] = "client",   [PART_USER] = "user",
     [PART_HOST] = "host",         [PART_ADDRESS] = "address", [PART_PORT] = "port",
-    [PART_METHOD] = "method",
+    [PART_METHOD] = "method",     [PART_SCHEME] = "scheme",
 };
 
 struct kind_word {
@@ -59,6 +59,7 @@ static const char *const part_expects[PART_COUNT] = {
                      "ranges as ADDR/BITS",
     [PART_PORT] = "ports from 1 to 65535, or ranges of them as 8000-8099",
     [PART_METHOD] = "methods in capitals, such as GET or CONNECT",
+    [PART_SCHEME] = "http or https",
 };
 
 bool
@@ -221,6 +222,15 @@ add_method(struct rule *rule, struct slice text)
 }
 
 static enum err
+add_scheme(struct rule *rule, struct slice text)
+{
+    rule->has_http = rule->has_http || slice_equal(text, SLICE("http"));
+    rule->has_https = rule->has_https || slice_equal(text, SLICE("https"));
+    return slice_equal(text, SLICE("http")) || slice_equal(text, SLICE("https")) ? ERR_OK
+                                                                                 : ERR_SYNTAX;
+}
+
+static enum err
 add_element(struct rule *rule, enum rule_part part, struct slice text, char *why, size_t size)
 {
     switch (part) {
@@ -238,6 +248,8 @@ add_element(struct rule *rule, enum rule_part part, struct slice text, char *why
         return add_port(rule, text);
     case PART_METHOD:
         return add_method(rule, text);
+    case PART_SCHEME:
+        return add_scheme(rule, text);
     case PART_COUNT:
         break;
     }
@@ -282,7 +294,7 @@ find_part(struct rule *rule, struct slice word, enum rule_part *part, char *why,
     if (*part == PART_COUNT)
         snprintf(why, size,
                  "\"%.*s\" is not accepted; expected listener, client, user, host, address, "
-                 "port or method",
+                 "port, method or scheme",
                  SLICE_ARGS(word));
     else if (rule->is_named[*part])
         snprintf(why, size, "%s is there twice; expected one list, separated by commas",

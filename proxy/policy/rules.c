@@ -96,6 +96,9 @@ holds_part(const struct rule *rule, enum rule_part part, const struct rules_ques
         return holds_port(rule, question->port);
     case PART_METHOD:
         return holds_method(rule, question->method);
+    case PART_SCHEME:
+        return (rule->has_http && slice_equal(question->scheme, SLICE("http"))) ||
+               (rule->has_https && slice_equal(question->scheme, SLICE("https")));
     case PART_COUNT:
         break;
     }
@@ -137,6 +140,8 @@ overrides(const struct rule *rule, const struct rule *ends)
         return rule->is_named[PART_CLIENT];
     case RULE_USERS:
         return rule->is_named[PART_USER];
+    case RULE_HTTPS:
+        return rule->is_named[PART_SCHEME];
     case RULE_CONNECT_PORTS:
         return rule->is_named[PART_PORT];
     case RULE_INSIDE:
@@ -152,8 +157,9 @@ overrides(const struct rule *rule, const struct rule *ends)
 /*
  * An allow widens no more than it names: one that says nothing of clients is not for those whom
  * access.clients keeps out, one that says nothing of users is for those who have logged in
- * (where there are users), one that says nothing of addresses leads nobody to loopback, and one
- * that says nothing of ports opens no tunnel to another one.
+ * (where there are users), one that says nothing of schemes makes nobody's https readable here,
+ * one that says nothing of addresses leads nobody to loopback, and one that says nothing of
+ * ports opens no tunnel to another one.
  */
 static enum match
 match_rule(const struct rules *rules, const struct rule *rule,
@@ -323,6 +329,11 @@ add_defaults(struct rules *rules, const struct rules_setup *setup, char *why, si
     rules->ends = TAILQ_LAST(&rules->list, rule_list);
     if (err == ERR_OK && setup->has_users)
         err = add_rule(rules, SLICE("deny user !known"), RULE_USERS, why, why_size);
+    if (err == ERR_OK && setup->https_clients != NULL)
+        err = setup->https_clients[0] == '\0'
+                  ? add_rule(rules, SLICE("deny scheme https"), RULE_HTTPS, why, why_size)
+                  : add_rule(rules, SLICE("deny client !loopback scheme https"), RULE_HTTPS,
+                             why, why_size);
     if (err == ERR_OK)
         err = add_listed(rules, "deny client !loopback method CONNECT port !443",
                          setup->connect_ports, RULE_CONNECT_PORTS, why, why_size);
@@ -410,6 +421,8 @@ rule_setting(const struct rule *rule)
         return "auth.users_file";
     case RULE_CONNECT_PORTS:
         return "access.connect_ports";
+    case RULE_HTTPS:
+        return "access.https_requests";
     case RULE_PRIVATE:
         return "access.private_destinations";
     case RULE_INSIDE:

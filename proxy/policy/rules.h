@@ -22,6 +22,7 @@ enum rule_origin {
     RULE_GIVEN,         /* access.rules */
     RULE_CLIENTS,       /* access.clients */
     RULE_USERS,         /* auth.users_file */
+    RULE_HTTPS,         /* access.https_requests */
     RULE_CONNECT_PORTS, /* access.connect_ports */
     RULE_INSIDE,        /* loopback is for clients on loopback */
     RULE_PRIVATE,       /* access.private_destinations */
@@ -36,6 +37,8 @@ struct rules_setup {
     bool allows_private;
     bool has_users; /* who names none has to log in, unless a rule of access.rules says
                        otherwise */
+    /* Whose https URLs are fetched: "loopback" or "" (nobody's); NULL: everybody's. */
+    const char *https_clients;
 };
 
 /* What is asked of them. Slices are borrowed. */
@@ -46,6 +49,7 @@ struct rules_question {
     struct slice host; /* in lower case, no trailing dot, no brackets: as in a pool key */
     uint16_t port;
     struct slice method;
+    struct slice scheme; /* of the URL, in lower case; empty: CONNECT, which has none */
     const struct address *address; /* NULL: not known yet */
 };
 

@@ -51,7 +51,7 @@ claim "what no address changes is denied before DNS" says 1 \
   --explain 'CONNECT a.test:25' --client 10.0.0.1 --set dns.servers=127.0.0.1:1
 claim "an IPv6 host keeps no brackets" says 1 'host ::1, port 81' \
   --explain 'GET http://[::1]:81/' --client fd00::1
-claim "a disguise is seen through" says 1 '(loopback) denied, by rule 3, always so' \
+claim "a disguise is seen through" says 1 '(loopback) denied, by rule 4, always so' \
   --explain 'GET http://[::ffff:127.0.0.1]/' --client 10.0.0.1
 claim "its own listener is denied whatever the rules say" says 1 \
   'whatever the rules say: the destination is this proxy itself' \

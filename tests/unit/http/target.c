@@ -29,7 +29,7 @@ struct row {
         claim, METHOD_##method, text, REFUSAL_NONE,                                            \
         {                                                                                      \
             TARGET_##form, {host, sizeof(host) - 1}, false, port, (port) != 80 && (port) != 0, \
-                {path, sizeof(path) - 1},                                                      \
+                {path, sizeof(path) - 1}, false,                                               \
         }                                                                                      \
     }
 #define BAD(refusal, claim, method, text)                                                      \
@@ -40,7 +40,21 @@ struct row {
         }                                                                                      \
     }
 
+#define SECURE(claim, text, host, port, path)                                                  \
+    {                                                                                          \
+        claim, METHOD_GET, text, REFUSAL_NONE,                                                 \
+        {                                                                                      \
+            TARGET_ABSOLUTE, {host, sizeof(host) - 1}, false, port, (port) != 443,             \
+                {path, sizeof(path) - 1}, true                                                 \
+        }                                                                                      \
+    }
+
 static const struct row rows[] = {
+    SECURE("https", "https://o.test/a", "o.test", 443, "/a"),
+    SECURE("https in any case", "HTTPS://o.test", "o.test", 443, "/"),
+    SECURE("https at its port", "https://o.test:443/", "o.test", 443, "/"),
+    SECURE("https at the port of http", "https://o.test:80/", "o.test", 80, "/"),
+    SECURE("https at any port", "https://o.test:8443?q", "o.test", 8443, "?q"),
     FINE("absolute form", GET, "http://o.test/a?b", ABSOLUTE, "o.test", 80, "/a?b"),
     FINE("the scheme in any case", GET, "hTTp://o.test/", ABSOLUTE, "o.test", 80, "/"),
     FINE("the host as it came", GET, "http://O.Test/", ABSOLUTE, "O.Test", 80, "/"),
@@ -81,8 +95,6 @@ static const struct row rows[] = {
     FINE("asterisk form", OPTIONS, "*", ASTERISK, "", 0, "*"),
     FINE("authority form", CONNECT, "o.test:443", AUTHORITY, "o.test", 443, ""),
     FINE("authority form of a quad", CONNECT, "1.2.3.4:1", AUTHORITY, "1.2.3.4", 1, ""),
-    BAD(SCHEME_LATER, "https", GET, "https://o.test/"),
-    BAD(SCHEME_LATER, "https in any case", GET, "HTTPS://o.test/"),
     BAD(SCHEME, "ftp", GET, "ftp://o.test/"),
     BAD(SCHEME, "ws", GET, "ws://o.test/"),
     BAD(SCHEME, "a scheme with a plus", GET, "git+ssh://o.test/"),
@@ -162,8 +174,8 @@ static bool
 is_same(const struct target *a, const struct target *b)
 {
     return a->form == b->form && slice_equal(a->host, b->host) && a->port == b->port &&
-           a->has_port == b->has_port && a->is_bracketed == b->is_bracketed &&
-           slice_equal(a->path, b->path);
+           a->has_port == b->has_port && a->is_secure == b->is_secure &&
+           a->is_bracketed == b->is_bracketed && slice_equal(a->path, b->path);
 }
 
 static void

@@ -25,7 +25,7 @@ static struct rules *presets;
 static int
 make_presets(void **state)
 {
-    const struct rules_setup setup = {"", "loopback, private", "", true, false};
+    const struct rules_setup setup = {"", "loopback, private", "", true, false, NULL};
     char why[256];
 
     (void)state;
@@ -178,7 +178,8 @@ refusals_are_told_apart_by_their_settings(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct rules_setup setup = {rows[i].rules, "loopback, private", "", true, false};
+        const struct rules_setup setup = {rows[i].rules, "loopback, private", "", true, false,
+                                          NULL};
         struct address client = at(rows[i].client);
         struct config config = {0};
         char why[256];

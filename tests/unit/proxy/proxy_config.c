@@ -166,7 +166,7 @@ an_unknown_section_is_refused_with_the_known_ones(void **state)
 {
     assert_refused(*state, "\npol { idle_timeout = 5s }\n",
                    "c:2: unknown section pol; expected one of proxy, admin, log, timeout, "
-                   "http, pool, tcp, dns, access, auth, limit, drain");
+                   "http, pool, tcp, dns, access, tls, auth, limit, drain");
 }
 
 static void
@@ -174,7 +174,7 @@ a_key_outside_of_sections_is_refused(void **state)
 {
     assert_refused(*state, "idle_timeout = 5s\n",
                    "c:1: unknown section idle_timeout; expected one of proxy, admin, log, "
-                   "timeout, http, pool, tcp, dns, access, auth, limit, drain");
+                   "timeout, http, pool, tcp, dns, access, tls, auth, limit, drain");
 }
 
 static void
@@ -317,10 +317,12 @@ clients_and_ports_become_rules(void **state)
     assert_string_equal(rule_text(rules_at(place->config->rules, 0)),
                         "deny client !private,192.0.2.0/24");
     assert_string_equal(rule_text(rules_at(place->config->rules, 1)),
+                        "deny client !loopback scheme https");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 2)),
                         "deny client !loopback method CONNECT port !443,563,8443");
-    assert_string_equal(rule_text(rules_at(place->config->rules, 3)), "deny address private");
-    assert_string_equal(rule_text(rules_at(place->config->rules, 4)), "allow");
-    assert_null(rules_at(place->config->rules, 5));
+    assert_string_equal(rule_text(rules_at(place->config->rules, 4)), "deny address private");
+    assert_string_equal(rule_text(rules_at(place->config->rules, 5)), "allow");
+    assert_null(rules_at(place->config->rules, 6));
 }
 
 static void
@@ -341,7 +343,7 @@ a_bad_rule_is_named_by_its_number(void **state)
 {
     assert_refused(*state, "access {\n rules = 'allow; deny hots x.test'\n}",
                    "c:2: access.rules: rule 2: \"hots\" is not accepted; expected listener, "
-                   "client, user, host, address, port or method");
+                   "client, user, host, address, port, method or scheme");
 }
 
 static void

@@ -106,12 +106,17 @@ refusals_get_the_statuses_of_their_comments(void **state)
         enum refusal refusal;
         unsigned status;
     } rows[] = {
-        {REFUSAL_SYNTAX, 400},          {REFUSAL_LINE_TOO_LONG, 414},
-        {REFUSAL_METHOD_TOO_LONG, 501}, {REFUSAL_HEAD_TOO_LARGE, 431},
-        {REFUSAL_TOO_MANY_FIELDS, 431}, {REFUSAL_VERSION, 505},
-        {REFUSAL_TARGET, 400},          {REFUSAL_SCHEME, 400},
-        {REFUSAL_SCHEME_LATER, 501},    {REFUSAL_HOST, 400},
-        {REFUSAL_FRAMING, 400},         {REFUSAL_CODING, 501},
+        {REFUSAL_SYNTAX, 400},
+        {REFUSAL_LINE_TOO_LONG, 414},
+        {REFUSAL_METHOD_TOO_LONG, 501},
+        {REFUSAL_HEAD_TOO_LARGE, 431},
+        {REFUSAL_TOO_MANY_FIELDS, 431},
+        {REFUSAL_VERSION, 505},
+        {REFUSAL_TARGET, 400},
+        {REFUSAL_SCHEME, 400},
+        {REFUSAL_HOST, 400},
+        {REFUSAL_FRAMING, 400},
+        {REFUSAL_CODING, 501},
     };
 
     (void)state;

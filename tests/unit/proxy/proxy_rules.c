@@ -178,8 +178,8 @@ rows_are_judged_as_said(void **state)
 static void
 private_destinations_are_closed_to_all_unless_a_rule_names_them(void **state)
 {
-    static const struct rules_setup setup = {"allow address 10.1.0.0/16", "all", "", false,
-                                             false};
+    static const struct rules_setup setup = {
+        "allow address 10.1.0.0/16", "all", "", false, false, NULL};
     struct rules *rules = rules_of_setup(&setup);
     size_t number;
 
@@ -231,8 +231,8 @@ what_is_no_rule_is_refused_in_these_words(void **state)
         {"permit", "rule 1: \"permit\" is not accepted; expected allow or deny"},
         {"allow; Deny", "rule 2: \"Deny\" is not accepted; expected allow or deny"},
         {"deny usr x", "rule 1: \"usr\" is not accepted; expected listener, client, user, "
-                       "host, address, port or "
-                       "method"},
+                       "host, address, port, "
+                       "method or scheme"},
         {"deny; allow user alice",
          "rule 2: \"allow user alice\" names users, and there are none; expected "
          "auth.users_file"},
@@ -273,7 +273,7 @@ what_is_no_rule_is_refused_in_these_words(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct rules_setup setup = {rows[i].rules, "all", "", true, false};
+        const struct rules_setup setup = {rows[i].rules, "all", "", true, false, NULL};
         struct rules *rules;
         char why[512];
 

@@ -151,7 +151,7 @@ bad_lines_are_named(void **state)
                    "before the host's address is known");
     assert_refused("192.0.2.1 from a.test",
                    "line 1: \"from\" is not accepted; expected listener, client, user, host, "
-                   "address, port or method");
+                   "address, port, method or scheme");
     assert_refused("192.0.2.1 listener here",
                    "line 1: listener \"here\" is not accepted; expected addresses of this "
                    "proxy as ADDR or ADDR:PORT");

@@ -1,0 +1,266 @@
+/*
+ * OpenSSL on a stream. Its queue of errors belongs to the thread, so it is emptied before each
+ * call whose result is asked about: otherwise another stream's error would be read there.
+ */
+#include "base/stream_tls.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+/* RFC 8446 §5.1: a record holds no more. */
+#define RECORD_SIZE 16384
+
+/* What people can do something about has a name of its own. */
+static enum err
+err_of_certificate(long verdict)
+{
+    switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return ERR_TLS_EXPIRED;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return ERR_TLS_NOT_YET_VALID;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        return ERR_TLS_SELF_SIGNED;
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return ERR_TLS_UNKNOWN_CA;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return ERR_TLS_WRONG_HOST;
+    case X509_V_ERR_CERT_REVOKED:
+        return ERR_TLS_REVOKED;
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+        return ERR_TLS_WEAK;
+    default:
+        return ERR_TLS_CERTIFICATE;
+    }
+}
+
+/* What a fatal error of the library stands for. */
+static enum err
+err_of_library(const SSL *tls)
+{
+    unsigned long code = ERR_peek_error();
+    int reason = ERR_GET_REASON(code);
+
+    if (ERR_GET_LIB(code) != ERR_LIB_SSL)
+        return ERR_TLS_PROTOCOL;
+    if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        return err_of_certificate(SSL_get_verify_result(tls));
+    if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return ERR_TLS_CUT;
+    if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION)
+        return ERR_TLS_VERSION;
+    return reason >= SSL_AD_REASON_OFFSET ? ERR_TLS_ALERT : ERR_TLS_PROTOCOL;
+}
+
+/* Of a call that did not succeed. */
+static enum err
+err_of(const SSL *tls, int result)
+{
+    /* Before anything else: the next call may change it. */
+    int number = errno;
+
+    switch (SSL_get_error(tls, result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return ERR_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return ERR_CLOSED;
+    case SSL_ERROR_SYSCALL:
+        return number == 0 ? ERR_TLS_CUT : err_from_errno(number);
+    default:
+        return err_of_library(tls);
+    }
+}
+
+static void
+prepare(void)
+{
+    ERR_clear_error();
+    errno = 0;
+}
+
+static bool
+set_host(SSL *tls, const char *host)
+{
+    X509_VERIFY_PARAM *wanted = SSL_get0_param(tls);
+
+    /* Not "*.example.com" within a label, "f*.example.com", which nobody issues any more. */
+    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host) == 1)
+        return true;
+    return X509_VERIFY_PARAM_set1_host(wanted, host, 0) == 1 &&
+           SSL_set_tlsext_host_name(tls, host) == 1;
+}
+
+enum err
+stream_tls_begin(struct stream *stream, SSL_CTX *context, const char *host)
+{
+    SSL *tls = SSL_new(context);
+
+    prepare();
+    if (tls == NULL)
+        return ERR_NO_MEMORY;
+    if (SSL_set_fd(tls, stream->fd) != 1 || !set_host(tls, host)) {
+        SSL_free(tls);
+        return ERR_NO_MEMORY;
+    }
+    /* What the socket took counts, and the rest may have moved when it is tried again. */
+    SSL_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                          SSL_MODE_RELEASE_BUFFERS);
+    SSL_set_connect_state(tls);
+    stream->tls = tls;
+    return ERR_OK;
+}
+
+enum err
+stream_tls_shake(struct stream *stream)
+{
+    int result;
+
+    prepare();
+    result = SSL_do_handshake(stream->tls);
+    return result == 1 ? ERR_OK : err_of(stream->tls, result);
+}
+
+bool
+stream_tls_wants_write(const struct stream *stream)
+{
+    return SSL_want_write(stream->tls);
+}
+
+uint64_t
+stream_tls_sent(const struct stream *stream)
+{
+    return BIO_number_written(SSL_get_wbio(stream->tls));
+}
+
+uint64_t
+stream_tls_received(const struct stream *stream)
+{
+    return BIO_number_read(SSL_get_rbio(stream->tls));
+}
+
+enum err
+stream_tls_read(struct stream *stream, void *to, size_t size, size_t *got)
+{
+    char *place = to;
+    size_t total = 0;
+
+    /* One record a call: as many as there is room for. */
+    while (total < size) {
+        size_t count = 0;
+        int result;
+
+        prepare();
+        result = SSL_read_ex(stream->tls, place + total, size - total, &count);
+        if (result != 1) {
+            enum err err = err_of(stream->tls, result);
+
+            /* What came before an end is read first; the end is still there afterwards. */
+            if (total == 0)
+                return err;
+            break;
+        }
+        total += count;
+    }
+    *got = total;
+    return ERR_OK;
+}
+
+/* Puts the parts from an offset on together, as many as a record holds. */
+static size_t
+fill_record(char *record, const struct iovec *parts, int count, size_t skip)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < count && size < RECORD_SIZE; i++) {
+        size_t left = parts[i].iov_len;
+        size_t room = RECORD_SIZE - size;
+
+        if (skip >= left) {
+            skip -= left;
+            continue;
+        }
+        left -= skip;
+        if (left > room)
+            left = room;
+        memcpy(record + size, (const char *)parts[i].iov_base + skip, left);
+        size += left;
+        skip = 0;
+    }
+    return size;
+}
+
+enum err
+stream_tls_write(struct stream *stream, const struct iovec *parts, int count, size_t *sent)
+{
+    char record[RECORD_SIZE];
+    size_t total = 0;
+    size_t size;
+
+    while ((size = fill_record(record, parts, count, total)) > 0) {
+        size_t taken = 0;
+        int result;
+
+        prepare();
+        result = SSL_write_ex(stream->tls, record, size, &taken);
+        if (result != 1) {
+            enum err err = err_of(stream->tls, result);
+
+            if (total == 0)
+                return err;
+            break;
+        }
+        total += taken;
+    }
+    *sent = total;
+    return ERR_OK;
+}
+
+enum pulse
+stream_tls_pulse(const struct stream *stream)
+{
+    char byte;
+    size_t got = 0;
+    int result;
+
+    prepare();
+    result = SSL_peek_ex(stream->tls, &byte, 1, &got);
+    if (result == 1)
+        return PULSE_NOISY;
+    if (err_of(stream->tls, result) != ERR_AGAIN)
+        return PULSE_GONE;
+    /* Part of a record is somebody's bytes already: what it holds nobody can know yet. */
+    return SSL_has_pending(stream->tls) ? PULSE_NOISY : PULSE_QUIET;
+}
+
+enum err
+stream_tls_finish(struct stream *stream)
+{
+    int result;
+
+    prepare();
+    result = SSL_shutdown(stream->tls);
+    return result >= 0 ? ERR_OK : err_of(stream->tls, result);
+}
+
+void
+stream_tls_free(struct stream *stream)
+{
+    /* Said once, unheard if need be: the session is kept only where the end was proper. */
+    prepare();
+    if (!SSL_in_init(stream->tls))
+        (void)SSL_shutdown(stream->tls);
+    ERR_clear_error();
+    SSL_free(stream->tls);
+    stream->tls = NULL;
+}

@@ -1,0 +1,128 @@
+/*
+ * A TLS handshake on the loop. What it cost is noted in its upstream: that is what reuse saves.
+ */
+#include "pool/handshake.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/stream_tls.h"
+#include "pool/hosts.h"
+
+/* CPU that this thread has used so far, in microseconds. */
+static uint64_t
+thread_cpu_us(void)
+{
+    struct timespec used = {0};
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used); /* it cannot fail on ourselves */
+    return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
+void
+handshake_stop(struct handshake *handshake)
+{
+    if (handshake->upstream == NULL)
+        return;
+    watch_shut(&handshake->watch);
+    event_del(&handshake->deadline);
+    handshake->upstream = NULL;
+}
+
+static void
+note_cost(struct handshake *handshake)
+{
+    struct upstream *upstream = handshake->upstream;
+    const struct stream *stream = &upstream->stream;
+
+    upstream->tls.shake_us = clock_now_us() - handshake->started_us;
+    upstream->tls.sent_bytes = stream_tls_sent(stream);
+    upstream->tls.received_bytes = stream_tls_received(stream);
+    upstream->tls.is_resumed = SSL_session_reused(stream->tls) == 1;
+}
+
+static void
+finish(struct handshake *handshake, enum err err)
+{
+    if (err == ERR_OK)
+        note_cost(handshake);
+    /* Whatever made it fail, the next one does not build on the same ticket. */
+    else
+        tickets_drop(&handshake->upstream->host->tickets);
+    handshake_stop(handshake);
+    handshake->on_end(handshake, err);
+}
+
+static enum err
+shake(struct handshake *handshake)
+{
+    struct upstream *upstream = handshake->upstream;
+    uint64_t before_us = thread_cpu_us();
+    enum err err = stream_tls_shake(&upstream->stream);
+
+    upstream->tls.cpu_us += thread_cpu_us() - before_us;
+    if (err == ERR_AGAIN)
+        watch_want(&handshake->watch,
+                   stream_tls_wants_write(&upstream->stream) ? WATCH_WRITE : WATCH_READ);
+    return err;
+}
+
+static void
+on_ready(void *arg, unsigned what)
+{
+    struct handshake *handshake = arg;
+    enum err err = shake(handshake);
+
+    (void)what;
+    if (err != ERR_AGAIN)
+        finish(handshake, err);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    finish(arg, ERR_TLS_TIMEOUT);
+}
+
+/* Goes on from where an earlier connection to this host ended, if it gave us the means. */
+static void
+resume(SSL *tls, struct host *host)
+{
+    SSL_SESSION *session = tickets_take(&host->tickets);
+
+    if (session == NULL)
+        return;
+    (void)SSL_set_session(tls, session); /* where it will not, the handshake is a full one */
+    SSL_SESSION_free(session);
+}
+
+enum err
+handshake_start(struct handshake *handshake, struct upstream *upstream, struct lane *lane,
+                struct tls_profile *profile)
+{
+    struct timeval time = loop_delay_ms(limit_of(&lane->pool->limits.handshake_timeout_ms));
+    SSL_CTX *context;
+    enum err err = tls_profile_context(profile, &context);
+
+    if (err == ERR_OK)
+        err = stream_tls_begin(&upstream->stream, context, upstream->host->key.host);
+    if (err != ERR_OK)
+        return err;
+    SSL_set_app_data(upstream->stream.tls, upstream->host);
+    resume(upstream->stream.tls, upstream->host);
+    handshake->upstream = upstream;
+    handshake->lane = lane;
+    handshake->started_us = clock_now_us();
+    watch_open(&handshake->watch, lane->base, upstream->stream.fd, on_ready, handshake);
+    evtimer_assign(&handshake->deadline, lane->base, on_deadline, handshake);
+    event_add(&handshake->deadline, &time);
+    err = shake(handshake);
+    if (err == ERR_AGAIN)
+        return ERR_OK;
+    /* Nothing has come back yet: it can only have failed. */
+    handshake_stop(handshake);
+    return err == ERR_OK ? ERR_TLS_PROTOCOL : err;
+}

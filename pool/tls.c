@@ -1,0 +1,176 @@
+/*
+ * TLS profiles: OpenSSL contexts that are made when they are first needed, and stay as they are
+ * from then on, so that all threads may use them.
+ */
+#include "pool/tls.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "pool/hosts.h"
+
+struct tls_profile {
+    _Atomic unsigned references;
+    uint32_t number;
+    bool is_verified;
+    char *ca_file;
+    char *certificate_file;
+    char *key_file;
+    pthread_mutex_t lock; /* while the context is made */
+    SSL_CTX *context;     /* NULL: not yet */
+};
+
+static char *
+copy(const char *text)
+{
+    return xstrdup(text != NULL ? text : "");
+}
+
+struct tls_profile *
+tls_profile_new(const struct tls_terms *terms)
+{
+    static _Atomic uint32_t last;
+    struct tls_profile *profile = xcalloc(1, sizeof(*profile));
+
+    atomic_init(&profile->references, 1);
+    profile->number = atomic_fetch_add(&last, 1) + 1;
+    profile->is_verified = terms->is_verified;
+    profile->ca_file = copy(terms->ca_file);
+    profile->certificate_file = copy(terms->certificate_file);
+    profile->key_file = copy(terms->key_file);
+    pthread_mutex_init(&profile->lock, NULL);
+    return profile;
+}
+
+void
+tls_profile_ref(struct tls_profile *profile)
+{
+    atomic_fetch_add_explicit(&profile->references, 1, memory_order_relaxed);
+}
+
+void
+tls_profile_unref(struct tls_profile *profile)
+{
+    if (profile == NULL || atomic_fetch_sub(&profile->references, 1) > 1)
+        return;
+    SSL_CTX_free(profile->context);
+    pthread_mutex_destroy(&profile->lock);
+    free(profile->ca_file);
+    free(profile->certificate_file);
+    free(profile->key_file);
+    free(profile);
+}
+
+uint32_t
+tls_profile_number(const struct tls_profile *profile)
+{
+    return profile->number;
+}
+
+/* A ticket may come whenever its connection is read or probed, on that owner's thread. */
+static int
+on_ticket(SSL *tls, SSL_SESSION *session)
+{
+    struct host *host = SSL_get_app_data(tls);
+
+    if (host == NULL || !SSL_SESSION_is_resumable(session))
+        return 0;
+    tickets_put(&host->tickets, session);
+    return 1;
+}
+
+static void
+set_manners(SSL_CTX *context)
+{
+    static const unsigned char http11[] = "\x08http/1.1";
+
+    /* Both can fail for want of memory only. */
+    if (SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_alpn_protos(context, http11, sizeof(http11) - 1) != 0)
+        abort();
+    /* A new handshake within TLS 1.2 could change who is at the other end. */
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, on_ticket);
+}
+
+/* Returns the file that cannot be used, or NULL. */
+static const char *
+load_files(SSL_CTX *context, const struct tls_terms *terms)
+{
+    const char *certificate = terms->certificate_file;
+    const char *key = terms->key_file[0] != '\0' ? terms->key_file : certificate;
+
+    if (!terms->is_verified) {
+        SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+    } else {
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+        if (terms->ca_file[0] == '\0')
+            (void)SSL_CTX_set_default_verify_paths(context); /* without it nobody is trusted */
+        else if (SSL_CTX_load_verify_file(context, terms->ca_file) != 1)
+            return terms->ca_file;
+    }
+    if (certificate[0] == '\0')
+        return NULL;
+    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
+        return certificate;
+    if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(context) != 1)
+        return key;
+    return NULL;
+}
+
+/* NULL with half a sentence that names the file. */
+static SSL_CTX *
+context_new(const struct tls_terms *terms, char *text, size_t size)
+{
+    SSL_CTX *context;
+    const char *file;
+
+    ERR_clear_error();
+    context = SSL_CTX_new(TLS_client_method());
+    if (context == NULL)
+        abort(); /* only for want of memory */
+    set_manners(context);
+    file = load_files(context, terms);
+    if (file == NULL)
+        return context;
+    snprintf(text, size, "%s: %s", file, ERR_reason_error_string(ERR_peek_last_error()));
+    ERR_clear_error();
+    SSL_CTX_free(context);
+    return NULL;
+}
+
+bool
+tls_terms_are_good(const struct tls_terms *terms, char *text, size_t size)
+{
+    SSL_CTX *context = context_new(terms, text, size);
+
+    SSL_CTX_free(context);
+    return context != NULL;
+}
+
+enum err
+tls_profile_context(struct tls_profile *profile, SSL_CTX **context)
+{
+    const struct tls_terms terms = {profile->is_verified, profile->ca_file,
+                                    profile->certificate_file, profile->key_file};
+    char text[512] = "";
+
+    pthread_mutex_lock(&profile->lock);
+    if (profile->context == NULL)
+        profile->context = context_new(&terms, text, sizeof(text));
+    *context = profile->context;
+    pthread_mutex_unlock(&profile->lock);
+    if (*context != NULL)
+        return ERR_OK;
+    log_event(LOG_LEVEL_ERROR, "TLS to origins cannot be set up", "why=%s", text);
+    return ERR_TLS_SETUP;
+}

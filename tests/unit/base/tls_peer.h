@@ -1,0 +1,35 @@
+#ifndef CARPOOL_TESTS_BASE_TLS_PEER_H
+#define CARPOOL_TESTS_BASE_TLS_PEER_H
+
+#include <openssl/ssl.h>
+
+#include "base/stream.h"
+
+/* A TLS server at the other end of a socketpair, driven by the test, and who vouches for it. */
+struct tls_peer {
+    struct stream ours; /* plain until the test begins TLS on it */
+    int theirs;
+    SSL *server;
+    SSL_CTX *server_context;
+    SSL_CTX *trusting; /* a client's, that trusts the authority of the peer's certificate */
+};
+
+/* What is special about a certificate. */
+struct tls_paper {
+    const char *names;      /* as in "DNS:a.test, IP:127.0.0.1" */
+    long starts_s;          /* from now */
+    long ends_s;            /* from now */
+    int is_self_signed;     /* by itself */
+    int is_from_a_stranger; /* by an authority that nobody trusts */
+    int only_old_versions;  /* TLS 1.1 at most */
+};
+
+extern const struct tls_paper tls_good; /* for a.test and 127.0.0.1 */
+
+void tls_peer_open(struct tls_peer *peer, const struct tls_paper *paper);
+void tls_peer_close(struct tls_peer *peer);
+
+/* Both sides' handshake to its end, which is the client's result. */
+enum err tls_peer_shake(struct tls_peer *peer, const char *host);
+
+#endif
