@@ -197,6 +197,9 @@ $port 200 alice@$realm /2"
 
 # She logs in and stays connected until $work/go is written to.
 alice_stays() {
+  rm -f "$work/go"
+  : >"$work/requests.log"
+  : >"$work/alice.said"
   mkfifo "$work/go"
   as alice "$origin/1" "file://$work/go" "$origin/2" >"$work/alice.said" &
   alice_pid=$!
@@ -234,6 +237,12 @@ bob_is_bob() {
     ! grep -q " on $alice_port\$" "$work/bob.said"
 }
 
+alice_goes_on() {
+  exec {go}>&-
+  wait "$alice_pid"
+  cat "$work/alice.said"
+}
+
 logged_in_once() {
   equal "$(seen | grep "^$alice_port ")" "$alice_port 200 alice@$realm /1 login
 $alice_port 200 alice@$realm /2"
@@ -241,15 +250,31 @@ $alice_port 200 alice@$realm /2"
 
 # By the connection: the origin sees no ticket again.
 is_still_logged_in() {
-  exec {go}>&-
-  wait "$alice_pid"
-  cat "$work/alice.said"
+  alice_goes_on
   equal "$(tail -n 1 "$work/alice.said")" "200 $origin/2 alice@$realm on $alice_port" &&
     { wait_until 10 logged_in_once || logged_in_once; }
 }
 
 is_closed() {
   ! ss -Htn state established "sport = :$origin_port and dport = :$1" | grep .
+}
+
+# As it does in a graceful restart, while the client sees nothing of it.
+origin_closes() {
+  kill -USR1 "$apache_pid"
+  wait_until 10 pinned_are 0 && kill -0 "$alice_pid"
+}
+
+# Without her login it is another connection's first request, which is told to log in.
+logs_in_again() {
+  local port
+  alice_goes_on
+  port=$(sed -n '$s/.* on //p' "$work/alice.said")
+  equal "$(tail -n 1 "$work/alice.said")" "200 $origin/2 alice@$realm on $port" || return
+  wait_until 10 has_lines "$work/requests.log" 3
+  equal "$(seen | sed 's/ "" / - /')" "$alice_port 200 alice@$realm /1 login
+$port 401 - /2
+$port 200 alice@$realm /2 login"
 }
 
 # Two users and somebody without a ticket, 20 times each and all at once.
@@ -288,7 +313,6 @@ carpool_start --set "dns.hosts_file=$work/hosts"
 claim "curl logs in with its ticket once, and its connection speaks for it" logs_in
 claim "nothing of it is left when the client has gone" wait_until 10 pinned_are 0
 claim "it logs in where it is told to, on the connection that told it so" logs_in_when_told
-: >"$work/requests.log"
 alice_stays
 claim "a connection with a login is pinned" is_pinned
 claim "nobody else gets it, nor what is shown to her" nobody_is_alice
@@ -296,6 +320,9 @@ claim "somebody else who logs in meanwhile has one of his own" bob_is_bob
 claim "hers is hers between two requests" is_still_logged_in
 claim "the pin ends with her connection" wait_until 10 pinned_are 0
 claim "so does the connection itself" wait_until 10 is_closed "$alice_port"
+alice_stays
+claim "an origin may close a connection with a login" origin_closes
+claim "the next request logs in again" logs_in_again
 claim "each is who they are, with 60 clients at once" all_at_once
 claim "no connection with a login outlives its client" wait_until 10 pinned_are 0
 done_testing
