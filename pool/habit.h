@@ -15,6 +15,10 @@
  * accident, and where an origin's own figure varies an average would come too late. What ends
  * within one moment counts once, and not at all if no single timeout explains it: then the
  * origin was restarted.
+ *
+ * What an origin announces (Keep-Alive: timeout) is kept with each connection instead, as it
+ * comes with the first answer, before a connection is ever parked. The earlier of the two
+ * counts: what stands between us and an origin may be less patient than it says.
  */
 #define HABIT_KEPT 8u
 

@@ -245,6 +245,7 @@ lease_resume(struct lease *lease, lease_rule *rule, const void *rule_arg)
         return ERR_CLOSED;
     if (pool_probe(lane->pool, &lease->key, &upstream->stream) != PULSE_QUIET) {
         stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
+        ledger_add(&upstream->host->ledger, LEDGER_FOUND_DEAD, 1);
         return ERR_CLOSED;
     }
     err = rule(rule_arg, &upstream->row->remote, upstream->is_by_dns);

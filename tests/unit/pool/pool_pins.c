@@ -186,6 +186,9 @@ dead_pin_is_not_used_again(void **state)
     assert_true(lease_rest(guest.lease, &no_terms) > 0);
     close(accepted);
     assert_int_equal(resume(&guest, ERR_OK), ERR_CLOSED);
+    assert_int_equal(count_of(bench, POOL_STAT_PROBE_FAILED), 1);
+    assert_int_equal(
+        atomic_load(&guest.lease->upstream->host->ledger.counts[LEDGER_FOUND_DEAD]), 1);
     lease_discard(&guest.lease);
     nothing_is_open(bench);
     close(origin);
