@@ -349,6 +349,31 @@ resolver_ask(struct resolver *resolver, struct slice host, dns_on_answer *on_ans
     return err;
 }
 
+enum err
+resolver_look(struct resolver *resolver, struct slice host, struct answer **answer)
+{
+    struct name name;
+    bool is_due = false;
+    enum err err = name_read(host, &name);
+
+    if (err != ERR_OK)
+        return err;
+    if (resolver->is_freeing)
+        return ERR_CANCELLED;
+    *answer = resolver_find_local(resolver, &name);
+    if (*answer != NULL) {
+        (*answer)->is_local = true;
+        return ERR_OK;
+    }
+    if (!cache_find(resolver->cache, inquiry_name(&name), &err, answer, &is_due)) {
+        err = ERR_AGAIN;
+        is_due = true;
+    }
+    if (is_due)
+        resolver_refresh(resolver, &name);
+    return err;
+}
+
 void
 resolver_cancel(struct dns_ask **ask)
 {

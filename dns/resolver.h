@@ -111,6 +111,12 @@ enum err resolver_ask(struct resolver *resolver, struct slice host, dns_on_answe
                       void *arg, struct answer **answer, struct dns_ask **ask);
 
 /*
+ * What the host's name leads to as far as that is known now, or why nowhere: as resolver_ask()
+ * says it at once. ERR_AGAIN where it is not known: then it is asked for, and nobody is told.
+ */
+enum err resolver_look(struct resolver *resolver, struct slice host, struct answer **answer);
+
+/*
  * Nothing is called any more; the question itself goes on and fills the cache. Not for an ask
  * that had its final answer: that one is gone when on_answer is called. NULL is fine.
  */

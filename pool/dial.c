@@ -140,6 +140,7 @@ dial_connected(struct dial *dial, struct attempt *attempt)
     upstream->bucket = dial->request.slot;
     upstream->id = attempt->row->id;
     upstream->is_by_dns = !dial->answer->is_local;
+    upstream->named_until_us = dial->answer->until_us;
     upstream->opened_us = now_us;
     upstream->used_us = now_us;
     upstream->dns_ms = (unsigned)((dial->resolved_us - dial->started_us) / 1000);

@@ -12,6 +12,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "pool/dial.h"
+#include "pool/follow.h"
 #include "pool/lane.h"
 #include "pool/lease_inside.h"
 #include "pool/tls.h"
@@ -78,7 +79,8 @@ lease_try(struct lease *lease, struct upstream *upstream)
     uint64_t now_us = clock_now_us();
 
     if (upstream_is_spent(upstream, &lane->pool->limits, now_us) ||
-        upstream_is_retired(upstream, &lane->pool->limits, now_us)) {
+        upstream_is_retired(upstream, &lane->pool->limits, now_us) ||
+        follow_has_left(lane, &lease->key, upstream, now_us)) {
         lane_discard(lane, upstream);
         return false;
     }

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
+#include "pool/follow.h"
 #include "pool/lease_inside.h"
 
 /* A request has got its connection: what its host counts. */
@@ -238,10 +239,12 @@ lease_resume(struct lease *lease, lease_rule *rule, const void *rule_arg)
 {
     struct upstream *upstream = lease->upstream;
     struct lane *lane = lease->lane;
+    uint64_t now_us = clock_now_us();
     enum err err;
 
     assert(lease->is_pinned);
-    if (upstream_is_spent(upstream, &lane->pool->limits, clock_now_us()))
+    if (upstream_is_spent(upstream, &lane->pool->limits, now_us) ||
+        follow_has_left(lane, &lease->key, upstream, now_us))
         return ERR_CLOSED;
     if (pool_probe(lane->pool, &lease->key, &upstream->stream) != PULSE_QUIET) {
         stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);

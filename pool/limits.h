@@ -28,6 +28,7 @@ struct pool_limits {
     _Atomic unsigned connect_timeout_ms;
     _Atomic unsigned handshake_timeout_ms;
     _Atomic unsigned queue_timeout_ms;
+    _Atomic unsigned follow_dns; /* 1: yes */
     _Atomic unsigned keepalive_idle_ms;
     _Atomic unsigned keepalive_interval_ms;
     _Atomic unsigned keepalive_probes;

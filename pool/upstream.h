@@ -39,6 +39,7 @@ struct upstream {
     unsigned dns_ms;
     unsigned connect_ms;
     struct tls_cost tls;
+    uint64_t named_until_us; /* until when name servers said that the host is there */
     bool was_parked;
     bool is_by_dns;  /* name servers said that the host is there */
     bool is_scout;   /* left open to see when the origin closes it; see pool/habit.h */

@@ -94,3 +94,28 @@ oracle_fails(enum err err)
 {
     fakes.on_answer(fakes.arg, err, NULL, true);
 }
+
+enum err __real_resolver_look(struct resolver *resolver, struct slice host,
+                              struct answer **answer);
+enum err __wrap_resolver_look(struct resolver *resolver, struct slice host,
+                              struct answer **answer);
+
+enum err
+__wrap_resolver_look(struct resolver *resolver, struct slice host, struct answer **answer)
+{
+    struct answer *made;
+
+    fakes.looks++;
+    if (fakes.look_err != ERR_OK)
+        return fakes.look_err;
+    if (fakes.look_address == NULL)
+        return __real_resolver_look(resolver, host, answer);
+    made = calloc(1, sizeof(*made) + sizeof(struct address));
+    made->references = 1;
+    made->count = 1;
+    made->until_us = fakes.look_until_us;
+    assert_int_equal(address_parse_ip(slice_of(fakes.look_address), 0, &made->addresses[0]),
+                     ERR_OK);
+    *answer = made;
+    return ERR_OK;
+}

@@ -17,6 +17,11 @@ struct fakes {
     bool is_cancelled;
     dns_on_answer *on_answer;
     void *arg;
+    /* What is known of a name now, without being asked for. */
+    enum err look_err;
+    const char *look_address; /* of ERR_OK; NULL: what the real resolver knows */
+    uint64_t look_until_us;
+    unsigned looks;
 };
 
 extern struct fakes fakes;
