@@ -388,11 +388,19 @@ dial_new(const struct dial_request *request)
     if (request->tls != NULL)
         tls_profile_ref(request->tls);
     dial->host = hosts_obtain(request->lane->pool->hosts, &dial->key);
+    if (request->slot != NULL)
+        stat_add(&request->lane->stats[POOL_STAT_DIALS], 1);
     TAILQ_INIT(&dial->attempts);
     evtimer_assign(&dial->deadline, request->lane->base, on_deadline, dial);
     evtimer_assign(&dial->pace, request->lane->base, on_pace, dial);
     LIST_INSERT_HEAD(&request->lane->dials, dial, entry);
     return dial;
+}
+
+struct host *
+dial_host(const struct dial *dial)
+{
+    return dial->host;
 }
 
 void

@@ -38,6 +38,9 @@ struct dial_request {
 struct dial *dial_new(const struct dial_request *request);
 void dial_run(struct dial *dial);
 
+/* Where it leads: borrowed for the dial's life. */
+struct host *dial_host(const struct dial *dial);
+
 /*
  * Its lease needs it no longer and may be gone. Attempts that are under way go on, since their
  * result serves others; no new one is started, as there is nobody to ask the rule of. With none

@@ -37,24 +37,28 @@ learn_from(struct pool *pool, const struct upstream_list *spent)
     TAILQ_FOREACH (upstream, spent, in_shard) {
         struct host *host = upstream->host;
 
+        upstream->loss = upstream_spent_by(upstream, &pool->limits, now_us);
         if (upstream_has_outlived(upstream, &pool->limits, now_us)) {
             habit_note_outlived(&host->habit, now_us);
-        } else if (!upstream_is_spent(upstream, &pool->limits, now_us)) {
+        } else if (upstream->loss == MISS_NONE) {
+            upstream->loss = MISS_EXPIRED_IDLE;
             ledger_add(&host->ledger, LEDGER_RETIRED, 1);
             atomic_fetch_add_explicit(&pool->stats[POOL_STAT_RETIRED], 1, memory_order_relaxed);
         }
     }
 }
 
-/* Returns how many there were. */
+/* Returns how many there were. loss: why they go; MISS_NONE: each knows its own. */
 static uint64_t
-discard_all(struct pool *pool, struct upstream_list *list)
+discard_all(struct pool *pool, struct upstream_list *list, enum miss loss)
 {
     struct upstream *upstream;
     uint64_t count = 0;
 
     while ((upstream = TAILQ_FIRST(list)) != NULL) {
         TAILQ_REMOVE(list, upstream, in_shard);
+        if (loss != MISS_NONE)
+            upstream->loss = loss;
         pool_discard(pool, upstream);
         count++;
     }
@@ -107,6 +111,7 @@ judge_all(struct pool *pool, struct upstream_list *list)
             continue;
         }
         pool_note_end(pool, upstream);
+        upstream->loss = MISS_CLOSED;
         pool_discard(pool, upstream);
     }
 }
@@ -122,7 +127,7 @@ sweep_shard(struct pool *pool, unsigned index)
 
     count = shelf_look(pool->shelf, index, &list, entries, room);
     learn_from(pool, &list);
-    discard_all(pool, &list);
+    discard_all(pool, &list, MISS_NONE);
     if (count > 0)
         count = find_noisy(entries, count, ids);
     if (count > 0) {
@@ -156,7 +161,7 @@ close_matching(struct pool *pool, shelf_match *match, const void *arg)
         if (shelf_parked_in(pool->shelf, i) == 0)
             continue;
         shelf_pull(pool->shelf, i, match, arg, &list);
-        count += discard_all(pool, &list);
+        count += discard_all(pool, &list, MISS_CLEARED);
     }
     return count;
 }

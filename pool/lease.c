@@ -71,38 +71,76 @@ lease_tell(struct lease *lease)
 
 /* ---- take ---- */
 
+/* Is a stream too old, dead or in doubt? MISS_NONE: none of these. */
+static enum miss
+find_fault(struct lease *lease, struct upstream *upstream)
+{
+    struct lane *lane = lease->lane;
+    uint64_t now_us = clock_now_us();
+    enum miss fault = upstream_spent_by(upstream, &lane->pool->limits, now_us);
+
+    if (fault != MISS_NONE)
+        return fault;
+    if (upstream_is_retired(upstream, &lane->pool->limits, now_us))
+        return MISS_EXPIRED_IDLE;
+    if (follow_has_left(lane, &lease->key, upstream, now_us))
+        return MISS_MOVED;
+    if (pool_probe(lane->pool, &lease->key, &upstream->stream) != PULSE_QUIET) {
+        stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
+        ledger_add(&upstream->host->ledger, LEDGER_FOUND_DEAD, 1);
+        pool_note_end(lane->pool, upstream);
+        return MISS_PROBE;
+    }
+    if (upstream->uses > 0 && !pool_trusts(lane->pool, &lease->key))
+        return MISS_QUARANTINED;
+    return MISS_NONE;
+}
+
 /* Is the stream fit for this lease? If not it went where it belongs. */
 static bool
 lease_try(struct lease *lease, struct upstream *upstream)
 {
     struct lane *lane = lease->lane;
-    uint64_t now_us = clock_now_us();
 
-    if (upstream_is_spent(upstream, &lane->pool->limits, now_us) ||
-        upstream_is_retired(upstream, &lane->pool->limits, now_us) ||
-        follow_has_left(lane, &lease->key, upstream, now_us)) {
-        lane_discard(lane, upstream);
-        return false;
-    }
-    if (pool_probe(lane->pool, &lease->key, &upstream->stream) != PULSE_QUIET) {
-        stat_add(&lane->stats[POOL_STAT_PROBE_FAILED], 1);
-        ledger_add(&upstream->host->ledger, LEDGER_FOUND_DEAD, 1);
-        pool_note_end(lane->pool, upstream);
-        lane_discard(lane, upstream);
-        return false;
-    }
-    if (upstream->uses > 0 && !pool_trusts(lane->pool, &lease->key)) {
+    upstream->loss = find_fault(lease, upstream);
+    if (upstream->loss != MISS_NONE) {
+        lease->miss = upstream->loss;
         lane_discard(lane, upstream);
         return false;
     }
     if (lease->rule(lease->rule_arg, &upstream->row->remote, upstream->is_by_dns) != ERR_OK) {
         /* Good for others. From now on only a dial of its own, so that this ends. */
+        lease->miss = MISS_REFUSED;
         lease->waiter.want = SHELF_SLOT;
         shelf_give(lane->pool->shelf, upstream);
         return false;
     }
     lease_hold(lease, upstream);
     return true;
+}
+
+/* A new connection is asked for: why? */
+static void
+count_miss(struct lease *lease)
+{
+    struct ledger *ledger = &dial_host(lease->dial)->ledger;
+    enum miss miss = ledger_count_miss(ledger, lease->miss);
+
+    stat_add(&lease->lane->stats[POOL_STAT_MISSES + (miss - MISS_COLD)], 1);
+    lease->miss = MISS_NONE;
+}
+
+/* What the lease itself went through says more than what the shelf saw of others. */
+static void
+note_lack(struct lease *lease, const struct shelf_gift *got)
+{
+    if (lease->miss != MISS_NONE)
+        return;
+    if (got->is_unsuited)
+        lease->miss =
+            lease->waiter.want == SHELF_YOUNG ? MISS_NON_IDEMPOTENT : MISS_UNREPEATABLE;
+    else if (got->is_busy)
+        lease->miss = MISS_BUSY;
 }
 
 static void on_dial_end(const struct dial_end *end);
@@ -124,6 +162,8 @@ lease_dial(struct lease *lease)
 
     lease->slot = NULL;
     lease->dial = dial_new(&request);
+    if (!lease->is_tunnel)
+        count_miss(lease);
     dial_run(lease->dial);
 }
 
@@ -173,6 +213,7 @@ lease_seek(struct lease *lease)
             if (got.slot != NULL)
                 lease->slot = got.slot;
             event_del(&lease->queue_timer);
+            note_lack(lease, &got);
             if (lease->dial == NULL)
                 lease_dial(lease);
             return;
@@ -377,6 +418,9 @@ lease_renew(struct lease *lease)
 
     assert(lease->state == LEASE_HELD && !lease->is_tunnel && !lease->is_pinned);
     lease->upstream = NULL;
+    if (upstream->loss == MISS_NONE)
+        upstream->loss = MISS_CLOSED;
+    lease->miss = upstream->loss;
     upstream_close(upstream, lease->lane->pool->table);
     stat_add(&lease->lane->stats[POOL_STAT_CLOSED], 1);
     lease->saving = (struct saving){0}; /* none: it had to be sent twice */

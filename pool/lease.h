@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/stream.h"
 #include "pool/key.h"
+#include "pool/miss.h"
 #include "pool/pool.h"
 
 /*
@@ -81,7 +82,7 @@ void lease_count(struct lease *lease, uint64_t sent_bytes, uint64_t received_byt
 enum pulse lease_probe(const struct lease *lease);
 
 /* Bytes were read from a HELD lease's connection that nobody asked for: its host is caught. */
-void lease_note_stray(const struct lease *lease);
+void lease_note_stray(struct lease *lease);
 
 /* What came in place of an answer, on a HELD lease's connection that was used before. */
 void lease_note_dead(struct lease *lease);
@@ -98,6 +99,9 @@ struct park_terms {
  * exactly; what is buffered, too old or used up is closed instead. Shut the watch first.
  */
 void lease_park(struct lease **owned, const struct park_terms *terms);
+
+/* Why a HELD lease's connection is about to be discarded, where HTTP knows. */
+void lease_note_loss(struct lease *lease, enum miss loss);
 
 /* Closes a HELD lease's connection and frees the lease. Shut the watch first. */
 void lease_discard(struct lease **owned);

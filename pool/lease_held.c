@@ -124,12 +124,28 @@ may_serve_again(struct lease *lease, const struct park_terms *terms)
     upstream->used_us = now_us;
     upstream->is_scout = false;
     atomic_store_explicit(&upstream->row->parked_us, now_us, memory_order_relaxed);
-    if (upstream_is_spent(upstream, &lease->lane->pool->limits, now_us))
+    upstream->loss = upstream_spent_by(upstream, &lease->lane->pool->limits, now_us);
+    if (upstream->loss != MISS_NONE)
         return false;
     measure(upstream, now_us);
     /* A stray must come now, where the probe or the janitor sees it, not behind a request. */
     stream_acknowledge(&upstream->stream);
-    return pool_probe(lease->lane->pool, &lease->key, &upstream->stream) == PULSE_QUIET;
+    if (pool_probe(lease->lane->pool, &lease->key, &upstream->stream) == PULSE_QUIET)
+        return true;
+    upstream->loss = stream_has_ended(&upstream->stream) ? MISS_CLOSED : MISS_BROKEN;
+    return false;
+}
+
+/* Ends a use and asks whether the connection is to lie where anybody may take it. */
+static bool
+may_be_shared(struct lease *lease, const struct park_terms *terms)
+{
+    if (lease->is_tunnel || lease->is_pinned || !may_serve_again(lease, terms))
+        return false;
+    if (pool_trusts(lease->lane->pool, &lease->key))
+        return true;
+    lease->upstream->loss = MISS_QUARANTINED;
+    return false;
 }
 
 void
@@ -139,8 +155,7 @@ lease_park(struct lease **owned, const struct park_terms *terms)
     struct upstream *upstream = lease->upstream;
     struct lane *lane = lease->lane;
 
-    if (lease->is_tunnel || lease->is_pinned || !may_serve_again(lease, terms) ||
-        !pool_trusts(lane->pool, &lease->key)) {
+    if (!may_be_shared(lease, terms)) {
         lease_discard(owned);
         return;
     }
@@ -160,17 +175,28 @@ lease_discard(struct lease **owned)
     struct pool *pool = lease->lane->pool;
 
     assert(lease->state == LEASE_HELD);
-    count_saving(lease);
+    /* What met its end with this request spared it nothing. */
+    if (upstream->loss != MISS_CLOSED)
+        count_saving(lease);
     *owned = NULL;
     lease->upstream = NULL;
     if (lease->is_tunnel || lease->is_pinned) {
+        upstream->loss = MISS_NONE; /* others never had it, or lost it when it was pinned */
         upstream_close(upstream, pool->table);
         stat_add(&lease->lane->stats[POOL_STAT_CLOSED], 1);
         atomic_fetch_sub(lease->is_pinned ? &pool->pinned : &pool->tunnels, 1);
     } else {
+        if (upstream->loss == MISS_NONE)
+            upstream->loss = MISS_UNFINISHED;
         lane_discard(lease->lane, upstream);
     }
     lease_free(lease);
+}
+
+void
+lease_note_loss(struct lease *lease, enum miss loss)
+{
+    lease->upstream->loss = loss;
 }
 
 enum pulse
@@ -180,8 +206,10 @@ lease_probe(const struct lease *lease)
 }
 
 void
-lease_note_stray(const struct lease *lease)
+lease_note_stray(struct lease *lease)
 {
+    if (!stream_has_ended(&lease->upstream->stream))
+        lease->upstream->loss = MISS_BROKEN;
     pool_note_stray(lease->lane->pool, &lease->key, &lease->upstream->stream);
 }
 
@@ -214,10 +242,12 @@ lease_pin(struct lease *lease)
     stat_add(&lease->lane->stats[POOL_STAT_PINNED], 1);
     lease->is_pinned = true;
     lease->upstream->bucket = NULL;
-    if (lease->is_tunnel)
+    if (lease->is_tunnel) {
         atomic_fetch_sub(&pool->tunnels, 1);
-    else
+    } else {
+        ledger_note_loss(&lease->upstream->host->ledger, MISS_BOUND);
         shelf_release(pool->shelf, slot);
+    }
     lease->is_tunnel = false;
     return ERR_OK;
 }

@@ -24,6 +24,7 @@ struct lease {
     void *arg;
     enum lease_state state;
     enum err err;
+    enum miss miss;      /* why it has nothing to reuse, where that is known */
     struct bucket *slot; /* granted, and no dial started in it yet */
     struct dial *dial;
     struct upstream *upstream;

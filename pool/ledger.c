@@ -12,6 +12,27 @@ load(const _Atomic uint64_t *value)
     return atomic_load_explicit(value, memory_order_relaxed);
 }
 
+void
+ledger_note_loss(struct ledger *ledger, enum miss loss)
+{
+    atomic_store_explicit(&ledger->last_loss, loss, memory_order_relaxed);
+}
+
+enum miss
+ledger_count_miss(struct ledger *ledger, enum miss why)
+{
+    enum miss loss = MISS_NONE;
+
+    /* Where others hold connections, what was lost before is not why none is there. */
+    if (why != MISS_BUSY)
+        loss = (enum miss)atomic_exchange_explicit(&ledger->last_loss, MISS_NONE,
+                                                   memory_order_relaxed);
+    if (why == MISS_NONE)
+        why = loss != MISS_NONE ? loss : MISS_COLD;
+    ledger_add(ledger, ledger_miss(why), 1);
+    return why;
+}
+
 /* Sorts what is kept into a copy. Returns how many there are. */
 static unsigned
 sort_kept(const struct times *times, uint32_t sorted[TIMES_KEPT])
@@ -164,7 +185,7 @@ ledger_sum(struct ledger_figures *to, const struct ledger_figures *from)
 const char *
 ledger_word(enum ledger_count count)
 {
-    static const char *const words[LEDGER_COUNT] = {
+    static const char *const words[LEDGER_MISSES] = {
 #define COUNT(symbol, word) [LEDGER_##symbol] = (word),
 #include "pool/ledger.def"
 #undef COUNT

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pool/miss.h"
+
 /*
  * What requests to one host came to: how many there were, how many connections were opened for
  * them, how long those took to set up, and what was saved where none had to be. Written and
@@ -16,8 +18,18 @@ enum ledger_count {
 #define COUNT(symbol, word) LEDGER_##symbol,
 #include "pool/ledger.def"
 #undef COUNT
+#define MISS(symbol, word, help) LEDGER_MISS_##symbol,
+#include "pool/misses.def"
+#undef MISS
     LEDGER_COUNT
 };
+#define LEDGER_MISSES LEDGER_MISS_COLD /* where they begin */
+
+static inline enum ledger_count
+ledger_miss(enum miss miss)
+{
+    return (enum ledger_count)(LEDGER_MISSES + (miss - MISS_COLD));
+}
 
 /* The last so many measured times of one kind: their median is exact. */
 #define TIMES_KEPT 31u
@@ -43,6 +55,8 @@ struct ledger {
     _Atomic uint64_t counts[LEDGER_COUNT];
     struct times connect;
     struct times dns;
+    _Atomic unsigned
+        last_loss; /* enum miss: why a connection was lost, until that explains one */
     _Atomic uint64_t name_ttl_us;
     _Atomic uint64_t name_until_us; /* until when a new connection would find the name known */
 };
@@ -73,6 +87,15 @@ struct saving ledger_weigh(struct ledger *ledger);
 /* It was spared indeed. */
 void ledger_credit(struct ledger *ledger, const struct saving *saving);
 
+/* A connection to the host is lost to others: the next miss may be because of that. */
+void ledger_note_loss(struct ledger *ledger, enum miss loss);
+
+/*
+ * Counts a miss and returns why it is one: why, if the caller knows (MISS_NONE: it does not),
+ * else the last loss, else MISS_COLD. What was lost before has then explained its miss.
+ */
+enum miss ledger_count_miss(struct ledger *ledger, enum miss why);
+
 /* A copy for those who look on. */
 struct ledger_figures {
     uint64_t counts[LEDGER_COUNT];
@@ -91,7 +114,7 @@ uint32_t times_median(const struct times *times, unsigned *samples);
 /* Sums the counts up; medians are no sums and stay as they are. */
 void ledger_sum(struct ledger_figures *to, const struct ledger_figures *from);
 
-/* The word for a count, as in /hosts. */
+/* The word for a count, as in /hosts; misses have theirs from miss_word(). */
 const char *ledger_word(enum ledger_count count);
 
 #endif

@@ -25,6 +25,7 @@ close_counted(struct pool *pool, struct upstream *upstream)
 static void
 on_evicted(void *pool, struct upstream *upstream)
 {
+    upstream->loss = MISS_EVICTED;
     close_counted(pool, upstream);
 }
 

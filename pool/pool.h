@@ -22,8 +22,12 @@ enum pool_stat {
 #define STAT(symbol, name, help) POOL_STAT_##symbol,
 #include "pool/stats.def"
 #undef STAT
+#define MISS(symbol, word, help) POOL_STAT_MISS_##symbol,
+#include "pool/misses.def"
+#undef MISS
     POOL_STAT_COUNT
 };
+#define POOL_STAT_MISSES POOL_STAT_MISS_COLD /* where they begin */
 
 struct pool_settings {
     unsigned idle_timeout_ms;     /* a parked connection is closed after this long */

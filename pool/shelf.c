@@ -94,7 +94,7 @@ shelf_grant(struct shelf *shelf, struct shelf_waiter *waiter, struct upstream *s
         slot->dialing++;
     unwait(shelf, waiter);
     waiter->state = WAITER_GRANTED;
-    waiter->gift = (struct shelf_gift){stream, slot};
+    waiter->gift = (struct shelf_gift){.stream = stream, .slot = slot};
 }
 
 /*
@@ -139,6 +139,8 @@ take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *wai
         shelf_note_starving(shelf, bucket);
         return SHELF_GOT_STREAM;
     }
+    got->is_unsuited = bucket->parked_count > 0;
+    got->is_busy = bucket->open > bucket->parked_count + waiter->has_slot;
     if (waiter->rank == 0)
         waiter->rank = atomic_fetch_add(&shelf->last_rank, 1) + 1;
     if (!waiter->has_slot && TAILQ_EMPTY(&bucket->queued))
@@ -159,7 +161,7 @@ shelf_take(struct shelf *shelf, const struct pool_key *key, struct shelf_waiter 
     struct upstream *evicted = NULL;
     enum shelf_got result;
 
-    *got = (struct shelf_gift){NULL, NULL};
+    *got = (struct shelf_gift){.stream = NULL};
     pthread_mutex_lock(&shard->lock);
     result = take_locked(shelf, bucket_obtain(shard, key), waiter, got, &evicted);
     pthread_mutex_unlock(&shard->lock);

@@ -44,6 +44,9 @@ enum waiter_state {
 struct shelf_gift {
     struct upstream *stream;
     struct bucket *slot;
+    /* Of a take without a stream: */
+    bool is_unsuited; /* what is parked does not suit the waiter */
+    bool is_busy;     /* others have connections under this key, or dial */
 };
 
 /*

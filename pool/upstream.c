@@ -54,18 +54,27 @@ habitual_ms(const struct upstream *upstream, const struct pool_limits *limits)
     return way_ms < limit_ms / 2 ? limit_ms - way_ms : limit_ms / 2;
 }
 
-bool
-upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
+enum miss
+upstream_spent_by(const struct upstream *upstream, const struct pool_limits *limits,
                   uint64_t now_us)
 {
     unsigned age_ms = limit_of(&limits->max_age_ms);
     unsigned uses = limit_of(&limits->max_uses);
 
     if (upstream->is_used_up || (uses != 0 && upstream->uses >= uses))
-        return true;
+        return MISS_EXPIRED_USES;
     if (age_ms != 0 && has_passed(upstream->opened_us, own_age_ms(upstream, age_ms), now_us))
-        return true;
-    return has_passed(upstream->used_us, allowed_ms(upstream, limits), now_us);
+        return MISS_EXPIRED_AGE;
+    if (has_passed(upstream->used_us, allowed_ms(upstream, limits), now_us))
+        return MISS_EXPIRED_IDLE;
+    return MISS_NONE;
+}
+
+bool
+upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
+                  uint64_t now_us)
+{
+    return upstream_spent_by(upstream, limits, now_us) != MISS_NONE;
 }
 
 bool
@@ -102,6 +111,8 @@ upstream_close(struct upstream *upstream, struct tuple_table *table)
     /* Out of the table first: once closed, its 4-tuple may at once be somebody else's. */
     tuple_remove(table, upstream->row);
     stream_close(&upstream->stream);
+    if (upstream->loss != MISS_NONE)
+        ledger_note_loss(&upstream->host->ledger, upstream->loss);
     hosts_leave(upstream->host);
     free(upstream);
 }

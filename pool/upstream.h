@@ -7,6 +7,7 @@
 
 #include "base/stream.h"
 #include "pool/limits.h"
+#include "pool/miss.h"
 #include "pool/tuple_table.h"
 
 struct bucket;
@@ -44,6 +45,7 @@ struct upstream {
     bool is_by_dns;  /* name servers said that the host is there */
     bool is_scout;   /* left open to see when the origin closes it; see pool/habit.h */
     bool is_used_up; /* the origin announced that it takes no more requests */
+    enum miss loss;  /* set when it is to be closed: why others cannot have it */
     TAILQ_ENTRY(upstream) in_bucket;
     TAILQ_ENTRY(upstream) in_shard;
 };
@@ -57,6 +59,10 @@ TAILQ_HEAD(upstream_list, upstream);
 bool upstream_is_spent(const struct upstream *upstream, const struct pool_limits *limits,
                        uint64_t now_us);
 
+/* By what; MISS_NONE where it is not. */
+enum miss upstream_spent_by(const struct upstream *upstream, const struct pool_limits *limits,
+                            uint64_t now_us);
+
 /* Idle for so long that its origin, by its habit, is about to close it? */
 bool upstream_is_retired(const struct upstream *upstream, const struct pool_limits *limits,
                          uint64_t now_us);
@@ -69,8 +75,8 @@ bool upstream_has_outlived(const struct upstream *upstream, const struct pool_li
                            uint64_t now_us);
 
 /*
- * Takes it out of the table, closes it and frees it. Its slot is the caller's business. Not
- * under a lock. NULL is fine.
+ * Takes it out of the table, closes it and frees it; its host remembers its loss, if that is
+ * set. Its slot is the caller's business. Not under a lock. NULL is fine.
  */
 void upstream_close(struct upstream *upstream, struct tuple_table *table);
 

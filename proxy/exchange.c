@@ -100,10 +100,12 @@ exchange_drop_origin(struct exchange *exchange)
     if (exchange->lease == NULL)
         return;
     /* What was in use is in doubt and never goes back; what was only waited for may. */
-    if (lease_state(exchange->lease) == LEASE_HELD)
+    if (lease_state(exchange->lease) == LEASE_HELD) {
+        lease_note_loss(exchange->lease, exchange->loss);
         lease_discard(&exchange->lease);
-    else
+    } else {
         lease_cancel(&exchange->lease);
+    }
 }
 
 /* The one place where every exchange ends. */

@@ -113,6 +113,7 @@ struct exchange {
     unsigned status;      /* of the answer, whoever gave it */
     unsigned retry_after; /* seconds, to be told in a refusal; 0: nobody knows */
     bool has_answer;      /* its head is on its way to the client */
+    enum miss loss;       /* why the upstream connection would not be parked, if it ended now */
     bool is_parkable;     /* the origin keeps the connection and nothing is in doubt */
     bool is_tunnel;       /* counted as an open one */
     bool has_finished_up; /* tunnel: the client's end was passed on */

@@ -91,6 +91,19 @@ median_of(uint32_t median_us, unsigned samples)
     return samples > 0 ? number(median_us) : json_null();
 }
 
+/* Only those that there were: most hosts have one or two of them. */
+static json_t *
+misses_of(const struct ledger_figures *figures)
+{
+    json_t *misses = json_object();
+
+    for (enum miss miss = MISS_COLD; miss < MISS_END; miss++)
+        if (figures->counts[ledger_miss(miss)] > 0)
+            json_object_set_new(misses, miss_word(miss),
+                                number(figures->counts[ledger_miss(miss)]));
+    return misses;
+}
+
 static void
 add_counts(json_t *to, const struct ledger_figures *figures)
 {
@@ -98,12 +111,13 @@ add_counts(json_t *to, const struct ledger_figures *figures)
     uint64_t reused = counts[LEDGER_REUSED];
     uint64_t dead = counts[LEDGER_FOUND_DEAD] + counts[LEDGER_MET_DEAD];
 
-    for (unsigned i = 0; i < LEDGER_COUNT; i++)
+    for (unsigned i = 0; i < LEDGER_MISSES; i++)
         json_object_set_new(to, ledger_word(i), number(counts[i]));
     json_object_set_new(to, "dead_ratio", ratio_of(dead, reused + counts[LEDGER_FOUND_DEAD]));
     json_object_set_new(to, "saved_us",
                         number(counts[LEDGER_SAVED_CONNECT] + counts[LEDGER_SAVED_DNS]));
     json_object_set_new(to, "reuse_ratio", ratio_of(reused, reused + counts[LEDGER_OPENED]));
+    json_object_set_new(to, "misses", misses_of(figures));
 }
 
 static void

@@ -20,7 +20,7 @@ static const struct metric proxy_metrics[PROXY_STAT_COUNT] = {
 #undef STAT
 };
 
-static const struct metric pool_metrics[POOL_STAT_COUNT] = {
+static const struct metric pool_metrics[POOL_STAT_MISSES] = {
 #define STAT(symbol, name, help) [POOL_STAT_##symbol] = {"counter", name, help},
 #include "pool/stats.def"
 #undef STAT
@@ -116,6 +116,20 @@ write_errors(struct evbuffer *to, const uint64_t *reasons)
                                 reason_word(i), reasons[i]);
 }
 
+/* Their sum is upstream_dials_total. */
+static void
+write_misses(struct evbuffer *to, const uint64_t *counts)
+{
+    static const struct metric metric = {
+        "counter", "upstream_misses_total",
+        "Requests that found no connection to reuse and had one dialed, by reason"};
+
+    write_head(to, &metric);
+    for (enum miss miss = MISS_COLD; miss < MISS_END; miss++)
+        evbuffer_add_printf(to, "carpool_%s{reason=\"%s\"} %" PRIu64 "\n", metric.name,
+                            miss_word(miss), counts[POOL_STAT_MISSES + (miss - MISS_COLD)]);
+}
+
 static void
 write_gauges(struct evbuffer *to, struct pool *pool)
 {
@@ -205,7 +219,8 @@ metrics_write(const struct overview *overview, struct evbuffer *to)
         if (i != PROXY_STAT_CLIENTS_ACCEPTED)
             write_one(to, &proxy_metrics[i], sums.proxy[i]);
     write_errors(to, sums.reasons);
-    write_all(to, pool_metrics, POOL_STAT_COUNT, sums.pool);
+    write_all(to, pool_metrics, POOL_STAT_MISSES, sums.pool);
+    write_misses(to, sums.pool);
     write_gauges(to, overview->pool);
     write_one(to,
               &(struct metric){"gauge", "limit_accounts",

@@ -31,18 +31,31 @@ choose_framing(struct exchange *exchange, const struct head *head)
     framing->received = time(NULL);
 }
 
+/* What of the head speaks against using the connection again; MISS_NONE: nothing. */
+static enum miss
+find_objection(const struct exchange *exchange, const struct head *head,
+               const struct keep_alive *announced)
+{
+    if (!fields_keep_alive(head, false))
+        return head->minor == 0 ? MISS_HTTP_10 : MISS_SAID_CLOSE;
+    if (announced->has_timeout && announced->timeout_s == 0)
+        return MISS_SAID_CLOSE;
+    if (exchange->answer_body.kind == BODY_UNTIL_CLOSE)
+        return MISS_UNTIL_CLOSE;
+    return hop_is_last_use(exchange) ? MISS_EXPIRED_USES : MISS_NONE;
+}
+
 /* What the head says about using the connection again. */
 static void
 note_terms(struct exchange *exchange, const struct head *head)
 {
     struct keep_alive announced = fields_parse_keep_alive(head);
     uint64_t timeout_ms = (uint64_t)announced.timeout_s * 1000;
+    enum miss objection = find_objection(exchange, head, &announced);
 
-    exchange->is_parkable = fields_keep_alive(head, false) &&
-                            exchange->answer_body.kind != BODY_UNTIL_CLOSE &&
-                            !hop_is_last_use(exchange);
-    if (announced.has_timeout && announced.timeout_s == 0)
-        exchange->is_parkable = false;
+    exchange->is_parkable = objection == MISS_NONE;
+    if (objection != MISS_NONE)
+        exchange->loss = objection;
     exchange->terms.idle_timeout_ms = timeout_ms < UINT32_MAX ? (unsigned)timeout_ms : 0;
     exchange->terms.has_uses_left = announced.has_max;
     exchange->terms.uses_left = announced.max;

@@ -20,6 +20,7 @@ static void
 lose_origin(struct exchange *exchange)
 {
     exchange->has_lost_origin = true;
+    exchange->loss = MISS_CLOSED;
     buf_reset(&exchange->to_origin);
 }
 
@@ -245,6 +246,7 @@ pump_answer(struct exchange *exchange, struct slice head, struct slice bytes)
     /* Bytes behind the end of an answer belong to nobody: the connection is not used again. */
     if (bytes.size > 0 && exchange->is_parkable) {
         exchange->is_parkable = false;
+        exchange->loss = MISS_BROKEN;
         lease_note_stray(exchange->lease);
     }
     if (body->is_done)

@@ -106,6 +106,7 @@ checkout_done(struct exchange *exchange)
     exchange->facts = *lease_facts(exchange->lease);
     exchange->has_facts = true;
     exchange->ready = WATCH_WRITE;
+    exchange->loss = MISS_UNFINISHED;
     exchange->sent_here = 0;
     exchange->wire_before = stream_wire_sent(lease_stream(exchange->lease));
     exchange->received_here = 0;

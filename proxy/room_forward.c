@@ -34,10 +34,11 @@ origin_lost(struct exchange *exchange)
 {
     if (has_met_end(exchange))
         lease_note_dead(exchange->lease);
+    exchange->loss = MISS_CLOSED;
     if (may_retry(exchange)) {
         watch_shut(&exchange->watch);
         if (exchange->is_pinned)
-            lease_discard(&exchange->lease);
+            exchange_drop_origin(exchange);
         else
             lease_renew(exchange->lease);
         exchange->is_pinned = false;
@@ -65,6 +66,7 @@ static enum step
 origin_broken(struct exchange *exchange)
 {
     exchange->keeps_client = false;
+    exchange->loss = MISS_BROKEN;
     return exchange_fail_origin(
         exchange,
         exchange->has_answer ? REASON_ORIGIN_CUT : reason_of_answer(exchange->answer_refusal),

@@ -16,7 +16,7 @@ exchange_give_back(struct exchange *exchange)
     else if (is_clean)
         lease_park(&exchange->lease, &exchange->terms);
     else
-        lease_discard(&exchange->lease);
+        exchange_drop_origin(exchange);
 }
 
 enum step

@@ -297,6 +297,47 @@ watch_over(struct crossing *crossing, unsigned ms)
     atomic_store(&crossing->is_over, true);
 }
 
+static uint64_t
+sum_of(const struct crossing *crossing, enum pool_stat stat)
+{
+    uint64_t sum = stat_read(&pool_stats(crossing->pool)[stat]);
+
+    for (unsigned i = 0; i < LANES; i++)
+        sum += stat_read(&crossing->workers[i].stats[stat]);
+    return sum;
+}
+
+/* Each dial has its reason, and what hosts count is what the lanes count. */
+static void
+figures_agree(const struct crossing *crossing)
+{
+    static const struct {
+        enum ledger_count count;
+        enum pool_stat stat;
+    } pairs[] = {
+        {LEDGER_OPENED, POOL_STAT_OPENED},
+        {LEDGER_REUSED, POOL_STAT_REUSED},
+        {LEDGER_TUNNELS, POOL_STAT_TUNNELS},
+        {LEDGER_DIAL_FAILED, POOL_STAT_DIAL_FAILED},
+        {LEDGER_SAVED_CONNECT, POOL_STAT_SAVED_CONNECT},
+    };
+    struct host_sums sums;
+    uint64_t misses = 0;
+
+    pool_hosts(crossing->pool, HOSTS_BY_SAVED, NULL, 0, &sums);
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+        assert_int_equal(sums.total.counts[pairs[i].count], sum_of(crossing, pairs[i].stat));
+    for (enum miss miss = MISS_COLD; miss < MISS_END; miss++) {
+        enum pool_stat stat = (enum pool_stat)(POOL_STAT_MISSES + (miss - MISS_COLD));
+
+        assert_int_equal(sums.total.counts[ledger_miss(miss)], sum_of(crossing, stat));
+        misses += sums.total.counts[ledger_miss(miss)];
+    }
+    assert_int_equal(misses, sum_of(crossing, POOL_STAT_DIALS));
+    assert_true(sum_of(crossing, POOL_STAT_OPENED) <= misses);
+    assert_true(sums.total.counts[LEDGER_SAVED_CONNECT] > 0);
+}
+
 static void
 lanes_share_one_pool_and_leave_nothing(void **state)
 {
@@ -345,6 +386,7 @@ lanes_share_one_pool_and_leave_nothing(void **state)
     assert_int_equal(gauges.tunnels, 0);
     assert_int_equal(gauges.hosts, 0);
     assert_true(held > 0);
+    figures_agree(crossing);
     printf("%u leases held\n", held);
     pool_free(crossing->pool);
     for (int i = 0; i < ORIGINS; i++)
