@@ -11,10 +11,15 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/x509.h>
 
+#include "base/file_stamp.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "pool/hosts.h"
+
+/* The files whose change makes another profile of the same terms. */
+enum file { FILE_TRUST, FILE_CERTIFICATE, FILE_KEY, FILE_COUNT };
 
 struct tls_profile {
     _Atomic unsigned references;
@@ -23,14 +28,30 @@ struct tls_profile {
     char *ca_file;
     char *certificate_file;
     char *key_file;
-    pthread_mutex_t lock; /* while the context is made */
-    SSL_CTX *context;     /* NULL: not yet */
+    struct file_stamp stamps[FILE_COUNT]; /* when it was made */
+    pthread_mutex_t lock;                 /* while the context is made */
+    SSL_CTX *context;                     /* NULL: not yet */
 };
 
 static char *
 copy(const char *text)
 {
     return xstrdup(text != NULL ? text : "");
+}
+
+/* A file that is named nowhere has no stamp, like one that is not there. */
+static void
+take_stamps(struct tls_profile *profile)
+{
+    const char *const paths[FILE_COUNT] = {
+        [FILE_TRUST] =
+            profile->ca_file[0] != '\0' ? profile->ca_file : X509_get_default_cert_dir(),
+        [FILE_CERTIFICATE] = profile->certificate_file,
+        [FILE_KEY] = profile->key_file,
+    };
+
+    for (size_t i = 0; i < FILE_COUNT; i++)
+        file_stamp_take(&profile->stamps[i], paths[i]);
 }
 
 struct tls_profile *
@@ -45,6 +66,7 @@ tls_profile_new(const struct tls_terms *terms)
     profile->ca_file = copy(terms->ca_file);
     profile->certificate_file = copy(terms->certificate_file);
     profile->key_file = copy(terms->key_file);
+    take_stamps(profile);
     pthread_mutex_init(&profile->lock, NULL);
     return profile;
 }
@@ -66,6 +88,17 @@ tls_profile_unref(struct tls_profile *profile)
     free(profile->certificate_file);
     free(profile->key_file);
     free(profile);
+}
+
+bool
+tls_profile_is_same(const struct tls_profile *a, const struct tls_profile *b)
+{
+    for (size_t i = 0; i < FILE_COUNT; i++)
+        if (!file_stamp_equal(&a->stamps[i], &b->stamps[i]))
+            return false;
+    return a->is_verified == b->is_verified && strcmp(a->ca_file, b->ca_file) == 0 &&
+           strcmp(a->certificate_file, b->certificate_file) == 0 &&
+           strcmp(a->key_file, b->key_file) == 0;
 }
 
 uint32_t

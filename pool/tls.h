@@ -24,13 +24,22 @@ struct tls_terms {
  */
 struct tls_profile;
 
-/* Under a number that was never used before, with one reference. The terms are copied. */
+/*
+ * Under a number that was never used before, with one reference. The terms are copied, and what
+ * their files look like is noted.
+ */
 struct tls_profile *tls_profile_new(const struct tls_terms *terms);
 
 void tls_profile_ref(struct tls_profile *profile);
 
 /* NULL is fine. */
 void tls_profile_unref(struct tls_profile *profile);
+
+/*
+ * Of the same terms, and have their files stayed as they were between the making of the two?
+ * With an empty ca_file that is asked of where the system keeps what it trusts. Any thread.
+ */
+bool tls_profile_is_same(const struct tls_profile *a, const struct tls_profile *b);
 
 /* Never 0. */
 uint32_t tls_profile_number(const struct tls_profile *profile);

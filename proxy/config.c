@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "pool/tls.h"
 #include "proxy/config_set.h"
+#include "proxy/profiles.h"
 
 static void *
 member(struct config *config, const struct setting *setting)
@@ -33,7 +33,7 @@ config_free(struct config *config)
     free(config->listeners);
     rules_free(config->rules);
     sources_free(config->sources);
-    tls_profile_unref(config->tls);
+    profiles_free(config->profiles);
     htpasswd_unref(config->users);
     free(config);
 }
@@ -66,13 +66,14 @@ refuse(const struct setting *setting, struct slice bad, const char *given_at,
              expected);
 }
 
-/* Rules and sources may stand on lines of their own. */
+/* Rules and their like may stand on lines of their own. */
 static bool
 may_have_lines(const struct setting *setting)
 {
     size_t index = setting_index(setting);
 
-    return index == SETTING_access_rules || index == SETTING_tcp_source;
+    return index == SETTING_access_rules || index == SETTING_tcp_source ||
+           index == SETTING_tls_origins;
 }
 
 /* No address and no path that anybody means has one. */
@@ -185,22 +186,20 @@ https_clients(const struct config *config)
 }
 
 static enum err
-make_tls(struct config *config, struct complaint *complaint)
+make_profiles(struct config *config, struct complaint *complaint)
 {
-    const struct tls_terms terms = {.is_verified = true,
-                                    .ca_file = config->tls_ca_file,
-                                    .certificate_file = "",
-                                    .key_file = ""};
-    const char *given_at = config->given_at[SETTING_tls_ca_file];
+    const struct profiles_setup setup = {.ca_file = config->tls_ca_file,
+                                         .origins = config->tls_origins,
+                                         .has_users = config->users != NULL};
+    const char *given_at = config->given_at[SETTING_tls_origins];
     char why[900];
 
-    /* The system's are looked for when they are needed; a file that was named is looked at. */
-    if (config->tls_ca_file[0] != '\0' && !tls_terms_are_good(&terms, why, sizeof(why))) {
-        complain(complaint, "%s: tls.ca_file: %s", given_at != NULL ? given_at : "preset", why);
-        return ERR_SYNTAX;
-    }
-    config->tls = tls_profile_new(&terms);
-    return ERR_OK;
+    if (profiles_new(&setup, &config->profiles, why, sizeof(why)) == ERR_OK)
+        return ERR_OK;
+    if (strncmp(why, "tls.ca_file", sizeof("tls.ca_file") - 1) == 0)
+        given_at = config->given_at[SETTING_tls_ca_file];
+    complain(complaint, "%s: %s", given_at != NULL ? given_at : "preset", why);
+    return ERR_SYNTAX;
 }
 
 static enum err
@@ -261,7 +260,7 @@ config_fill(struct config *config, const struct config_sources *sources,
     if (err == ERR_OK)
         err = load_users(config, complaint);
     if (err == ERR_OK)
-        err = make_tls(config, complaint);
+        err = make_profiles(config, complaint);
     if (err == ERR_OK)
         err = make_rules(config, complaint);
     if (err == ERR_OK)

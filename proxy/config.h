@@ -14,7 +14,7 @@
 #include "proxy/policy/sources.h"
 #include "proxy/settings.h"
 
-struct tls_profile;
+struct profiles;
 
 /* The choices, in the order of settings.def; log.level is an enum log_level, dns.family an
  * enum dns_family. */
@@ -42,14 +42,14 @@ struct config {
     /* understood from the texts */
     struct address *listeners; /* proxy.listen */
     size_t listener_count;
-    bool has_admin;          /* admin.listen is an address */
-    struct address admin;    /* that one */
-    const char *admin_path;  /* of a unix socket in its stead, in the text; NULL: none */
-    char *admin_token;       /* what admin.token_file holds; NULL: none. Never shown */
-    struct rules *rules;     /* all of access, in one list */
-    struct sources *sources; /* tcp.source */
-    struct tls_profile *tls; /* how TLS is spoken to origins */
-    struct htpasswd *users;  /* auth.users_file, as it was when this was loaded; NULL: none */
+    bool has_admin;            /* admin.listen is an address */
+    struct address admin;      /* that one */
+    const char *admin_path;    /* of a unix socket in its stead, in the text; NULL: none */
+    char *admin_token;         /* what admin.token_file holds; NULL: none. Never shown */
+    struct rules *rules;       /* all of access, in one list */
+    struct sources *sources;   /* tcp.source */
+    struct profiles *profiles; /* tls.origins, tls.ca_file */
+    struct htpasswd *users;    /* auth.users_file, as it was when this was loaded; NULL: none */
 
     /* where each setting was given, such as "carpool.conf:12"; NULL: it is the preset */
     char *given_at[SETTING_TOTAL];

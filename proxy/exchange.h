@@ -75,6 +75,7 @@ struct exchange {
     struct head head;
     struct target target;
     struct pool_key key;
+    struct tls_profile *tls; /* of https URLs; the config's */
     struct body request_body;
     char hop_name[EMIT_NAME_SIZE_MAX]; /* ours in Via; empty: none */
     bool has_hops_left;                /* Max-Forwards, as it goes on */

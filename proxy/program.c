@@ -393,6 +393,7 @@ program_run(const struct config_sources *sources, struct config *config)
     program_configure_log(config);
     tell_stray_variables(sources);
     program_tell_sources(config);
+    program_tell_unverified(config);
     descriptors_raise();
     signal(SIGPIPE, SIG_IGN);
     event_set_log_callback(on_library_message);

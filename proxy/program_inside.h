@@ -53,6 +53,9 @@ void program_configure_log(const struct config *config);
 /* Warns of each address of tcp.source that this machine does not have now. */
 void program_tell_sources(const struct config *config);
 
+/* Warns of each line of tls.origins that takes whoever answers. */
+void program_tell_unverified(const struct config *config);
+
 /* Reads the settings again; what is wrong is logged and leaves them as they were. */
 void program_reload(struct program *program);
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "proxy/descriptors.h"
+#include "proxy/profiles.h"
 #include "proxy/program_inside.h"
 
 struct pool_settings
@@ -108,6 +109,16 @@ program_tell_sources(const struct config *config)
     }
 }
 
+void
+program_tell_unverified(const struct config *config)
+{
+    const char *line;
+
+    for (size_t i = 0; (line = profiles_unverified(config->profiles, i)) != NULL; i++)
+        log_event(LOG_LEVEL_WARN, "certificates of these origins are not checked",
+                  "setting=tls.origins line=\"%s\"", line);
+}
+
 static void
 apply(struct program *program, struct config *config)
 {
@@ -117,6 +128,8 @@ apply(struct program *program, struct config *config)
     tell_what_waits(program->first, config);
     program_configure_log(config);
     program_tell_sources(config);
+    program_tell_unverified(config);
+    profiles_adopt(config->profiles, program->config->profiles);
     pool_configure(program->pool, &pool_settings);
     auth_configure(program->auth, &auth_settings);
     for (size_t i = 0; i < program->worker_count; i++)

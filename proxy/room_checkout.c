@@ -57,7 +57,7 @@ ask(struct exchange *exchange)
 {
     const struct lease_request request = {
         .key = &exchange->key,
-        .tls = exchange->target.is_secure ? exchange->config->tls : NULL,
+        .tls = exchange->tls,
         .want = wanted(exchange),
         .rule = exchange_may_reach,
         .rule_arg = exchange,

@@ -2,7 +2,6 @@
  * ROUTE: where does the request go? To carpool's own pages, into a tunnel, or to the pool under
  * which key?
  */
-#include "pool/tls.h"
 #include "proxy/client_limits.h"
 #include "proxy/exchange.h"
 #include "proxy/hop.h"
@@ -10,6 +9,7 @@
 #include "proxy/http/upgrade.h"
 #include "proxy/own_page.h"
 #include "proxy/policy/acl.h"
+#include "proxy/profiles.h"
 
 /* Can the request be sent a second time, because all of it is at hand? */
 static bool
@@ -75,6 +75,14 @@ choose_source(struct exchange *exchange, const struct rules_question *question)
                             source_address(source, AF_INET6));
 }
 
+/* Part of the key, too: who was not checked for this request must not serve it. */
+static void
+choose_profile(struct exchange *exchange, const struct rules_question *question)
+{
+    exchange->tls = profiles_find(exchange->config->profiles, question);
+    pool_key_set_tls(&exchange->key, tls_profile_number(exchange->tls));
+}
+
 enum step
 room_route(struct exchange *exchange)
 {
@@ -90,8 +98,6 @@ room_route(struct exchange *exchange)
         return own_page_send(exchange);
     if (pool_key_init(&exchange->key, target->host, target->port) != ERR_OK)
         return exchange_fail(exchange, REASON_TARGET, NULL);
-    if (target->is_secure)
-        pool_key_set_tls(&exchange->key, tls_profile_number(exchange->config->tls));
     hop_name(exchange);
     if (hop_is_loop(exchange))
         return exchange_fail(exchange, REASON_LOOP, NULL);
@@ -101,6 +107,8 @@ room_route(struct exchange *exchange)
     if (err != ERR_OK)
         return exchange_fail(exchange, reason_of_err(err), NULL);
     choose_source(exchange, &question);
+    if (target->is_secure)
+        choose_profile(exchange, &question);
     if (!may_go_on(exchange, &step))
         return step;
     exchange->is_logging_in =
