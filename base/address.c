@@ -174,6 +174,21 @@ address_equal(const struct address *a, const struct address *b)
     return address_equal_ip(a, b) && address_port(a) == address_port(b);
 }
 
+size_t
+address_put(const struct address *address, unsigned char to[ADDRESS_BYTES])
+{
+    bool is_v4 = address->any.sa_family == AF_INET;
+    uint16_t port = address_port(address);
+
+    to[0] = is_v4 ? 4 : 6;
+    memcpy(to + 1, &port, sizeof(port));
+    if (is_v4)
+        memcpy(to + 3, &address->v4.sin_addr, 4);
+    else
+        memcpy(to + 3, &address->v6.sin6_addr, 16);
+    return is_v4 ? 7 : 19;
+}
+
 struct address
 address_unmapped(const struct address *address)
 {

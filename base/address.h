@@ -58,6 +58,14 @@ socklen_t address_size(const struct address *address);
 /* Same family, address, port and zone. */
 bool address_equal(const struct address *a, const struct address *b);
 
+/*
+ * Family, port and address into to, for hashing: what address_equal() compares but for the
+ * zone, so that equal addresses have equal bytes whatever else their structs hold. Returns how
+ * many bytes these are.
+ */
+#define ADDRESS_BYTES 19
+size_t address_put(const struct address *address, unsigned char to[ADDRESS_BYTES]);
+
 /* Same but for the port. */
 bool address_equal_ip(const struct address *a, const struct address *b);
 

@@ -3,6 +3,8 @@
  */
 #include "dns/order.h"
 
+#include <assert.h>
+
 #include "dns/answer.h"
 
 void
@@ -33,4 +35,22 @@ order_answer(const struct family_list *v6, const struct family_list *v4)
             both[count++] = v4->addresses[i];
     }
     return count > 0 ? answer_new(both, count) : NULL;
+}
+
+struct address
+order_pick(const struct answer *answer, size_t position, unsigned turn)
+{
+    sa_family_t family = answer->addresses[position].any.sa_family;
+    size_t places[2 * FAMILY_MOST]; /* of this family */
+    size_t count = 0;
+    size_t rank = 0; /* the position's, among these */
+
+    for (size_t i = 0; i < answer->count && count < 2 * FAMILY_MOST; i++) {
+        if (answer->addresses[i].any.sa_family != family)
+            continue;
+        rank += i < position;
+        places[count++] = i;
+    }
+    assert(count > 0); /* its own place at least */
+    return answer->addresses[places[(rank + turn) % count]];
 }

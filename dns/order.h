@@ -22,4 +22,10 @@ void family_add(struct family_list *list, const struct address *address);
  */
 struct answer *order_answer(const struct family_list *v6, const struct family_list *v4);
 
+/*
+ * The address to be tried at this position (below the count) in a given turn: families
+ * alternate as ever, and within each family every turn begins with the next address.
+ */
+struct address order_pick(const struct answer *answer, size_t position, unsigned turn);
+
 #endif

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "dns/order.h"
 #include "pool/dial_attempt.h"
 #include "pool/handshake.h"
 
@@ -27,9 +28,11 @@ struct dial {
     struct host *host; /* a reference, which goes to the connection */
     struct dns_ask *ask;
     struct answer *answer;
-    size_t next;    /* of the answer's addresses */
-    bool is_final;  /* no further addresses will come */
-    bool was_asked; /* name servers were */
+    unsigned turn;          /* which of the host's dials this is */
+    enum standing standing; /* of the addresses that are being tried: the good ones first */
+    size_t next;            /* of the answer's addresses */
+    bool is_final;          /* no further addresses will come */
+    bool was_asked;         /* name servers were */
     struct attempt_list attempts;
     unsigned attempt_count;
     unsigned pending;
@@ -37,6 +40,7 @@ struct dial {
     struct handshake handshake;
     unsigned handshake_count;
     enum err err;         /* what connecting came to so far */
+    enum err held_err;    /* why addresses that are held down failed before */
     enum err lookup_err;  /* why there are no addresses */
     enum err refused_err; /* what the rule said of an address */
     struct event deadline;
@@ -86,7 +90,9 @@ dial_end(struct dial *dial, enum err err, struct upstream *upstream)
                            .lease = dial->request.lease,
                            .slot = dial->request.slot,
                            .upstream = upstream,
-                           .err = err};
+                           .err = err,
+                           .is_held_down =
+                               err != ERR_OK && err == dial->held_err && err != dial->err};
     void (*on_end)(const struct dial_end *end) = dial->request.on_end;
 
     if (err != ERR_OK && err != ERR_CANCELLED)
@@ -99,10 +105,12 @@ dial_end(struct dial *dial, enum err err, struct upstream *upstream)
 static enum err
 dial_reason(const struct dial *dial)
 {
+    enum err err = attempt_reason(dial->held_err, dial->err);
+
     if (dial->refused_err != ERR_OK)
         return dial->refused_err;
-    if (dial->err != ERR_OK)
-        return dial->err;
+    if (err != ERR_OK)
+        return err;
     return dial->lookup_err != ERR_OK ? dial->lookup_err : ERR_DNS_NO_ADDRESS;
 }
 
@@ -134,6 +142,7 @@ dial_connected(struct dial *dial, struct attempt *attempt)
     uint64_t now_us = clock_now_us();
 
     watch_shut(&attempt->watch);
+    holddown_clear(dial->request.lane->pool->holddown, &dial->key, &attempt->address);
     upstream->stream.fd = attempt->fd;
     upstream->row = attempt->row;
     upstream->host = dial->host;
@@ -163,25 +172,58 @@ was_tried(const struct dial *dial, const struct address *address)
     return false;
 }
 
-/* The next address that was not tried yet and that the rule allows. */
+/* May the address at this position be tried now, that is by the rule and as it stands? */
+static bool
+may_try(struct dial *dial, size_t position, struct address *address)
+{
+    enum standing standing;
+    enum err err;
+
+    *address = order_pick(dial->answer, position, dial->turn);
+    if (was_tried(dial, address))
+        return false;
+    address_set_port(address, dial->key.port);
+    err = dial->request.rule(dial->request.rule_arg, address, !dial->answer->is_local);
+    if (err != ERR_OK) {
+        dial->refused_err = err;
+        return false;
+    }
+    standing = holddown_ask(dial->request.lane->pool->holddown, &dial->key, address, &err);
+    if (standing == STANDING_HELD)
+        dial->held_err = attempt_reason(dial->held_err, err);
+    return standing <= dial->standing;
+}
+
+/*
+ * The next address that was not tried yet: first of the good ones, then of the doubtful ones.
+ * One that is held down is only for a request that was sent before, on a connection that proved
+ * dead: that must not fail where it would not have, had it gone on a new connection at once.
+ */
 static bool
 next_address(struct dial *dial, struct address *address)
 {
+    enum standing last = dial->request.is_retry ? STANDING_HELD : STANDING_DOUBTFUL;
+
     if (dial->answer == NULL || dial->request.lease == NULL)
         return false;
-    while (dial->next < dial->answer->count && dial->attempt_count < DIAL_MOST_ATTEMPTS) {
-        enum err err;
-
-        *address = dial->answer->addresses[dial->next++];
-        if (was_tried(dial, address))
-            continue;
-        address_set_port(address, dial->key.port);
-        err = dial->request.rule(dial->request.rule_arg, address, !dial->answer->is_local);
-        if (err == ERR_OK)
-            return true;
-        dial->refused_err = err;
+    for (;;) {
+        while (dial->next < dial->answer->count && dial->attempt_count < DIAL_MOST_ATTEMPTS)
+            if (may_try(dial, dial->next++, address))
+                return true;
+        if (dial->standing == last)
+            return false;
+        dial->standing++;
+        dial->next = 0;
     }
-    return false;
+}
+
+static void
+note_failure(struct dial *dial, const struct attempt *attempt, enum err err)
+{
+    struct pool *pool = dial->request.lane->pool;
+
+    holddown_note_failure(pool->holddown, &dial->key, &attempt->address, err,
+                          limit_of(&pool->limits.holddown_ms));
 }
 
 static void on_attempt_end(struct attempt *attempt, enum err err);
@@ -193,6 +235,7 @@ dial_try(struct dial *dial, const struct address *address)
     enum err err;
 
     attempt->address = *address;
+    attempt->started_us = clock_now_us();
     attempt->dial = dial;
     attempt->on_end = on_attempt_end;
     attempt->is_tunnel = dial->request.slot == NULL;
@@ -202,6 +245,9 @@ dial_try(struct dial *dial, const struct address *address)
         dial->connect_us = clock_now_us();
     err = attempt_start(attempt, dial->request.lane, &dial->key);
     if (err != ERR_OK) {
+        /* Where our own routes lead nowhere, asking again costs nothing. */
+        if (err != ERR_UNREACHABLE)
+            note_failure(dial, attempt, err);
         dial->err = attempt_reason(dial->err, err);
         return false;
     }
@@ -274,6 +320,7 @@ stop_race(struct dial *dial)
         attempt = next;
     }
     dial->pending = 0;
+    dial->standing = STANDING_GOOD;
     dial->next = 0;
 }
 
@@ -316,6 +363,7 @@ on_attempt_end(struct attempt *attempt, enum err err)
         return;
     }
     attempt_stop(attempt, dial->request.lane);
+    note_failure(dial, attempt, err);
     dial->err = attempt_reason(dial->err, err);
     dial->pending--;
     /* RFC 8305 §5: a failure starts the next attempt without waiting for its time. */
@@ -330,6 +378,19 @@ on_pace(evutil_socket_t fd, short what, void *arg)
     dial_advance(arg);
 }
 
+/* Who had half of the time at least, and said nothing, is silent; others may have come late. */
+static void
+note_silence(struct dial *dial)
+{
+    unsigned half_ms = limit_of(&dial->request.lane->pool->limits.connect_timeout_ms) / 2;
+    uint64_t now_us = clock_now_us();
+    const struct attempt *attempt;
+
+    TAILQ_FOREACH (attempt, &dial->attempts, entry)
+        if (attempt->fd != -1 && now_us - attempt->started_us >= (uint64_t)half_ms * 1000)
+            note_failure(dial, attempt, ERR_TIMEOUT);
+}
+
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
@@ -337,9 +398,10 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    note_silence(dial);
     if (dial->pending > 0)
         dial_end(dial, ERR_TIMEOUT, NULL);
-    else if (dial->err != ERR_OK || dial->refused_err != ERR_OK)
+    else if (dial->err != ERR_OK || dial->held_err != ERR_OK || dial->refused_err != ERR_OK)
         dial_end(dial, dial_reason(dial), NULL);
     else
         dial_end(dial, ERR_DNS_TIMEOUT, NULL);
@@ -352,6 +414,7 @@ dial_take_answer(struct dial *dial, struct answer *answer)
     if (dial->answer != NULL)
         answer_unref(dial->answer);
     dial->answer = answer;
+    dial->standing = STANDING_GOOD;
     dial->next = 0;
     if (dial->resolved_us == 0)
         dial->resolved_us = clock_now_us();
@@ -388,6 +451,7 @@ dial_new(const struct dial_request *request)
     if (request->tls != NULL)
         tls_profile_ref(request->tls);
     dial->host = hosts_obtain(request->lane->pool->hosts, &dial->key);
+    dial->turn = atomic_fetch_add_explicit(&dial->host->turn, 1, memory_order_relaxed);
     if (request->slot != NULL)
         stat_add(&request->lane->stats[POOL_STAT_DIALS], 1);
     TAILQ_INIT(&dial->attempts);

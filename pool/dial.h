@@ -19,7 +19,8 @@ struct dial_end {
     struct lease *lease; /* NULL: detached */
     struct bucket *slot; /* NULL: a tunnel's */
     struct upstream *upstream;
-    enum err err; /* ERR_CANCELLED: given up, not failed */
+    enum err err;      /* ERR_CANCELLED: given up, not failed */
+    bool is_held_down; /* the error is a remembered one: see pool/holddown.h */
 };
 
 struct dial_request {
@@ -28,6 +29,7 @@ struct dial_request {
     struct bucket *slot; /* held for the dial's life; NULL for a tunnel */
     const struct pool_key *key;
     struct tls_profile *tls; /* NULL: plain; a reference is taken */
+    bool is_retry; /* addresses that are held down are tried, too, if there are no others */
     lease_rule *rule;
     const void *rule_arg;         /* borrowed until the dial is detached */
     const struct address *client; /* likewise */

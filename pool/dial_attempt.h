@@ -16,6 +16,7 @@ struct attempt {
     struct watch watch;
     struct tuple_row *row;
     int fd; /* -1: over */
+    uint64_t started_us;
     bool is_tunnel;
     void *dial;
     void (*on_end)(struct attempt *attempt, enum err err);

@@ -31,6 +31,7 @@ struct host {
     struct pool_key key;
     struct ledger ledger;
     struct tickets tickets; /* of TLS; under a lock of its own */
+    _Atomic unsigned turn;  /* dials so far: each begins with another address */
 };
 
 /* Those that were forgotten, together. */

@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "base/stats.h"
+#include "pool/holddown.h"
 #include "pool/hosts.h"
 #include "pool/limits.h"
 #include "pool/pool.h"
@@ -26,6 +27,7 @@ struct pool {
     struct times dns_times;
     struct quarantine *quarantine;
     _Atomic uint64_t swept_us; /* what was parked then was seen alive after that */
+    struct holddown *holddown;
     _Atomic unsigned tunnels;
     _Atomic unsigned pinned;
     stat_counter stats[POOL_STAT_COUNT]; /* what no lane did; written by any thread */

@@ -154,6 +154,7 @@ lease_dial(struct lease *lease)
         .slot = lease->slot,
         .key = &lease->key,
         .tls = lease->tls,
+        .is_retry = lease->is_retry,
         .rule = lease->rule,
         .rule_arg = lease->rule_arg,
         .client = &lease->waiter.client,
@@ -317,8 +318,12 @@ on_slot_dialed(const struct dial_end *end)
 static void
 on_dial_end(const struct dial_end *end)
 {
-    if (end->lease != NULL)
+    if (end->lease != NULL) {
         end->lease->dial = NULL;
+        end->lease->is_held_down = end->is_held_down;
+    }
+    if (end->is_held_down)
+        stat_add(&end->lane->stats[POOL_STAT_HELD_DOWN], 1);
     if (end->err != ERR_OK && end->err != ERR_CANCELLED)
         stat_add(&end->lane->stats[POOL_STAT_DIAL_FAILED], 1);
     if (end->slot == NULL)
@@ -402,6 +407,12 @@ enum err
 lease_error(const struct lease *lease)
 {
     return lease->err;
+}
+
+bool
+lease_is_held_down(const struct lease *lease)
+{
+    return lease->state == LEASE_FAILED && lease->is_held_down;
 }
 
 bool

@@ -68,6 +68,9 @@ enum lease_state lease_state(const struct lease *lease);
 /* Why it is LEASE_FAILED. */
 enum err lease_error(const struct lease *lease);
 
+/* Is that what its host's addresses failed with a moment ago, so that they were not tried? */
+bool lease_is_held_down(const struct lease *lease);
+
 /* Does a WAITING lease wait for its own dial (true) or in the queue at a cap (false)? */
 bool lease_is_dialing(const struct lease *lease);
 

@@ -15,6 +15,7 @@ struct lease {
     bool is_tunnel;
     bool is_pinned;          /* holds no slot: counted under max_pinned */
     bool is_retry;           /* its request was counted when it was sent first */
+    bool is_held_down;       /* its last dial told what was remembered, without trying */
     bool is_inside;          /* a call of ours is under way: on_lease must wait for its end */
     bool is_cancelled;       /* lives only until its letter is read */
     struct tls_profile *tls; /* a reference; NULL: plain */

@@ -27,6 +27,7 @@ limits_set(struct pool_limits *limits, const struct pool_settings *settings)
     limit_set(&limits->max_hosts, settings->max_hosts);
     limit_set(&limits->fresh_for_unsafe_ms, settings->fresh_for_unsafe_ms);
     limit_set(&limits->quarantine_ms, settings->quarantine_ms);
+    limit_set(&limits->holddown_ms, settings->holddown_ms);
     limit_set(&limits->connect_timeout_ms, settings->connect_timeout_ms);
     limit_set(&limits->handshake_timeout_ms, settings->handshake_timeout_ms);
     limit_set(&limits->queue_timeout_ms, settings->queue_timeout_ms);

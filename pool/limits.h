@@ -25,6 +25,7 @@ struct pool_limits {
     _Atomic unsigned max_hosts;
     _Atomic unsigned fresh_for_unsafe_ms;
     _Atomic unsigned quarantine_ms;
+    _Atomic unsigned holddown_ms;
     _Atomic unsigned connect_timeout_ms;
     _Atomic unsigned handshake_timeout_ms;
     _Atomic unsigned queue_timeout_ms;

@@ -39,6 +39,7 @@ pool_new(const struct pool_settings *settings)
     pool->table = tuple_table_new();
     pool->hosts = hosts_new(&pool->limits);
     pool->quarantine = quarantine_new();
+    pool->holddown = holddown_new();
     return pool;
 }
 
@@ -54,6 +55,7 @@ pool_free(struct pool *pool)
     tuple_table_free(pool->table);
     hosts_free(pool->hosts);
     quarantine_free(pool->quarantine);
+    holddown_free(pool->holddown);
     free(pool);
 }
 
@@ -120,6 +122,7 @@ pool_gauges(struct pool *pool, struct pool_gauges *gauges)
         .hosts = counts.buckets,
         .remembered = hosts_size(pool->hosts),
         .quarantined = quarantine_size(pool->quarantine),
+        .held_down = holddown_size(pool->holddown),
     };
 }
 

@@ -45,6 +45,7 @@ struct pool_settings {
     unsigned max_hosts;           /* remembered while nothing is open to them */
     unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
     unsigned quarantine_ms; /* no reuse of a host that sent bytes nobody asked for; 0: off */
+    unsigned holddown_ms;   /* no dial to an address that just failed; 0: off */
     unsigned connect_timeout_ms;   /* DNS, TCP, all addresses together */
     unsigned handshake_timeout_ms; /* TLS, on one connection */
     unsigned queue_timeout_ms;     /* wait for a connection at a cap */
@@ -95,6 +96,7 @@ struct pool_gauges {
     uint64_t hosts;       /* buckets */
     uint64_t remembered;  /* hosts of which something is known */
     uint64_t quarantined; /* hosts */
+    uint64_t held_down;   /* addresses */
 };
 void pool_gauges(struct pool *pool, struct pool_gauges *gauges);
 

@@ -48,25 +48,6 @@ tuple_state_word(enum tuple_state state)
     return words[state];
 }
 
-/*
- * Family, port and address: what address_equal() compares but for the zone, so that equal
- * addresses have equal hashes whatever else their structs hold.
- */
-static size_t
-put_address(unsigned char *to, const struct address *address)
-{
-    bool is_v4 = address->any.sa_family == AF_INET;
-    uint16_t port = address_port(address);
-
-    to[0] = is_v4 ? 4 : 6;
-    memcpy(to + 1, &port, sizeof(port));
-    if (is_v4)
-        memcpy(to + 3, &address->v4.sin_addr, 4);
-    else
-        memcpy(to + 3, &address->v6.sin6_addr, 16);
-    return is_v4 ? 7 : 19;
-}
-
 static struct tuple_ends
 ends_of(const struct address *local, const struct address *remote)
 {
@@ -76,10 +57,10 @@ ends_of(const struct address *local, const struct address *remote)
 static uint64_t
 ends_hash(const struct tuple_ends *ends)
 {
-    unsigned char bytes[2 * 19];
-    size_t size = put_address(bytes, &ends->local);
+    unsigned char bytes[2 * ADDRESS_BYTES];
+    size_t size = address_put(&ends->local, bytes);
 
-    size += put_address(bytes + size, &ends->remote);
+    size += address_put(&ends->remote, bytes + size);
     return hash_bytes(bytes, size);
 }
 

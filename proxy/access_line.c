@@ -80,7 +80,8 @@ add_connection(struct buf *line, const struct exchange *exchange)
 
     if (!exchange->has_facts) {
         if (exchange->lease_err != ERR_OK)
-            (void)buf_printf(line, " err=%s", err_word(exchange->lease_err));
+            (void)buf_printf(line, " err=%s held_down=%d", err_word(exchange->lease_err),
+                             exchange->is_held_down);
         return;
     }
     (void)buf_printf(line, " reused=%d uses=%u conn=%s-%s id=%llu", facts->is_reused,

@@ -91,7 +91,8 @@ struct exchange {
 
     /* the upstream connection */
     struct lease *lease;
-    enum err lease_err;
+    enum err lease_err;     /* why there is none */
+    bool is_held_down;      /* that is remembered, and was not tried again (pool.holddown) */
     struct watch watch;     /* open while the lease is held */
     unsigned ready;         /* WATCH_READ, WATCH_WRITE: seen and not yet used */
     bool is_pinned;         /* it belongs to the client alone */

@@ -167,6 +167,10 @@ write_gauges(struct evbuffer *to, struct pool *pool)
                                "Hosts whose connections are used once, as they sent bytes "
                                "that nobody had asked for"},
               gauges.quarantined);
+    write_one(to,
+              &(struct metric){"gauge", "upstream_addresses_held_down",
+                               "Addresses that are not dialed, as they failed a moment ago"},
+              gauges.held_down);
 }
 
 static void

@@ -31,6 +31,7 @@ program_pool_settings(const struct config *config)
         .max_hosts = config->pool_max_hosts,
         .fresh_for_unsafe_ms = config->pool_fresh_for_unsafe,
         .quarantine_ms = config->pool_quarantine,
+        .holddown_ms = config->pool_holddown,
         .connect_timeout_ms = config->timeout_connect,
         .handshake_timeout_ms = config->timeout_tls,
         .queue_timeout_ms = config->timeout_queue,

@@ -2,6 +2,9 @@
  * CHECKOUT: gets an upstream connection from the pool: a parked one, the next that comes free,
  * or a new one.
  */
+#include <stdio.h>
+
+#include "proxy/answer.h"
 #include "proxy/exchange.h"
 #include "proxy/hop.h"
 #include "proxy/policy/acl.h"
@@ -93,9 +96,14 @@ static enum step
 checkout_failed(struct exchange *exchange)
 {
     enum err err = lease_error(exchange->lease);
+    char why[ANSWER_DETAIL_SIZE / 2];
 
     exchange->lease_err = err;
-    return exchange_fail_origin(exchange, reason_of_err(err), err_text(err));
+    exchange->is_held_down = lease_is_held_down(exchange->lease);
+    snprintf(why, sizeof(why), "%s%s", err_text(err),
+             exchange->is_held_down ? ", a moment ago: not tried again yet (pool.holddown)"
+                                    : "");
+    return exchange_fail_origin(exchange, reason_of_err(err), why);
 }
 
 static enum step

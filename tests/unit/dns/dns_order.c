@@ -96,12 +96,52 @@ list_takes_no_more_than_it_holds(void **state)
     assert_int_equal(v4.count, FAMILY_MOST);
 }
 
+/* What is tried first to last in a turn. */
+static void
+assert_turn(struct answer *answer, unsigned turn, const char *const *texts)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    for (size_t i = 0; i < answer->count; i++) {
+        struct address address = order_pick(answer, i, turn);
+
+        assert_string_equal(address_format_ip(&address, text), texts[i]);
+    }
+}
+
+static void
+each_turn_begins_with_the_next_of_a_family(void **state)
+{
+    static const char *turns[][5] = {
+        {"::1", "10.0.0.1", "::2", "10.0.0.2", "::3"},
+        {"::2", "10.0.0.2", "::3", "10.0.0.1", "::1"},
+        {"::3", "10.0.0.1", "::1", "10.0.0.2", "::2"},
+        {"::1", "10.0.0.2", "::2", "10.0.0.1", "::3"},
+    };
+    struct family_list v6 = {.count = 0};
+    struct family_list v4 = {.count = 0};
+    struct answer *answer;
+
+    (void)state;
+    add(&v4, "10.0.0.1");
+    add(&v4, "10.0.0.2");
+    add(&v6, "::1");
+    add(&v6, "::2");
+    add(&v6, "::3");
+    answer = order_answer(&v6, &v4);
+    for (unsigned turn = 0; turn < 4; turn++)
+        assert_turn(answer, turn, turns[turn]);
+    assert_turn(answer, 6 * 1000, turns[0]);
+    answer_unref(answer);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(families_alternate_with_ipv6_first),
         cmocka_unit_test(one_family_keeps_its_order),
+        cmocka_unit_test(each_turn_begins_with_the_next_of_a_family),
         cmocka_unit_test(no_address_is_no_answer),
         cmocka_unit_test(address_is_listed_once_and_without_port),
         cmocka_unit_test(list_takes_no_more_than_it_holds),

@@ -26,6 +26,7 @@ __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size);
     if (fakes.on_connect != NULL && type == SOCK_STREAM)
         fakes.on_connect(fakes.on_connect_arg);
+    fakes.connects += type == SOCK_STREAM;
     if (fakes.connect_errno != 0 && type == SOCK_STREAM) {
         errno = fakes.connect_errno;
         return -1;

@@ -11,6 +11,7 @@ struct fakes {
     int connect_errno; /* what connect() of a stream socket fails with; 0: it is real */
     void (*on_connect)(void *arg); /* before each connect() of a stream socket, or NULL */
     void *on_connect_arg;
+    unsigned connects; /* of stream sockets, so far */
     uint64_t added_us; /* to the real time */
     /* Name servers that say what a test wants, when it wants. */
     bool has_oracle;

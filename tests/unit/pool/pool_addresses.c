@@ -1,0 +1,254 @@
+/* Which of a host's addresses is dialed, over real sockets on loopback. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/pool/bench.h"
+#include "tests/unit/pool/fakes.h"
+
+#define HOLDDOWN_MS 5000
+
+static void
+hold_down(struct bench *bench, unsigned ms)
+{
+    bench->settings.holddown_ms = ms;
+    pool_configure(bench->pool, &bench->settings);
+}
+
+/* A port of 127.0.0.1 at which nobody listens, and nobody else will while it is bound. */
+static uint16_t
+closed_port(int *holder)
+{
+    struct address address;
+
+    assert_int_equal(address_parse(SLICE("127.0.0.1:0"), &address), ERR_OK);
+    *holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(*holder, &address.any, address_size(&address)), 0);
+    return origin_port(*holder);
+}
+
+/* Asks and fails; says how many connections that took. */
+static unsigned
+connects_until_failure(struct bench *bench, uint16_t port, enum lease_want want, enum err err)
+{
+    struct guest guest = {0};
+    unsigned before = fakes.connects;
+
+    guest_ask(bench, &guest, "127.0.0.1", port, want);
+    guest_wait(&guest);
+    assert_int_equal(lease_state(guest.lease), LEASE_FAILED);
+    assert_int_equal(lease_is_held_down(guest.lease), fakes.connects == before);
+    fails_with(bench, &guest, err);
+    return fakes.connects - before;
+}
+
+/* Dials two.test and says to which address, as 127.0.0.N. */
+static unsigned
+dialed(struct bench *bench, uint16_t port)
+{
+    struct guest guest = {0};
+    unsigned last;
+
+    guest_ask(bench, &guest, "two.test", port, LEASE_FRESH);
+    guest_wait(&guest);
+    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
+    last = ntohl(lease_facts(guest.lease)->remote.v4.sin_addr.s_addr) & 0xff;
+    lease_discard(&guest.lease);
+    return last;
+}
+
+static void
+refused_host_is_not_dialed_again_for_a_moment(void **state)
+{
+    struct bench *bench = *state;
+    int holder;
+    uint16_t port = closed_port(&holder);
+
+    hold_down(bench, HOLDDOWN_MS);
+    assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 0);
+    assert_int_equal(connects_until_failure(bench, port, LEASE_TUNNEL, ERR_REFUSED), 0);
+    assert_int_equal(count_of(bench, POOL_STAT_HELD_DOWN), 101);
+    assert_int_equal(count_of(bench, POOL_STAT_DIAL_FAILED), 102);
+    assert_int_equal(bench_gauges(bench).held_down, 1);
+    fakes.added_us += HOLDDOWN_MS * 1000;
+    assert_int_equal(bench_gauges(bench).held_down, 0);
+    assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
+    close(holder);
+}
+
+static void
+without_holddown_each_dial_tries(void **state)
+{
+    struct bench *bench = *state;
+    int holder;
+    uint16_t port = closed_port(&holder);
+
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
+    assert_int_equal(count_of(bench, POOL_STAT_HELD_DOWN), 0);
+    close(holder);
+}
+
+static void
+silent_host_is_held_down_once_its_time_was_over(void **state)
+{
+    struct bench *bench = *state;
+    int silent = origin_open("127.0.0.1", 0, 0);
+    int jams[4];
+
+    origin_jam(silent, jams, 4);
+    bench->settings.connect_timeout_ms = 100;
+    hold_down(bench, HOLDDOWN_MS);
+    assert_int_equal(connects_until_failure(bench, origin_port(silent), LEASE_ANY, ERR_TIMEOUT),
+                     1);
+    assert_int_equal(connects_until_failure(bench, origin_port(silent), LEASE_ANY, ERR_TIMEOUT),
+                     0);
+    for (int i = 0; i < 4; i++)
+        close(jams[i]);
+    close(silent);
+}
+
+static void
+lack_of_ports_holds_nobody_down(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    hold_down(bench, HOLDDOWN_MS);
+    fakes.connect_errno = EADDRNOTAVAIL;
+    assert_int_equal(
+        connects_until_failure(bench, origin_port(origin), LEASE_ANY, ERR_NO_PORTS), 1);
+    fakes.connect_errno = 0;
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
+no_route_of_our_own_holds_nobody_down(void **state)
+{
+    struct bench *bench = *state;
+    int holder;
+    uint16_t port = closed_port(&holder);
+
+    hold_down(bench, HOLDDOWN_MS);
+    fakes.connect_errno = ENETUNREACH;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_UNREACHABLE), 1);
+    close(holder);
+}
+
+/* Between the failure and the retry the origin has come back. */
+static void
+retry_reaches_an_origin_that_is_back(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int holder;
+    uint16_t port = closed_port(&holder);
+    int origin;
+
+    hold_down(bench, HOLDDOWN_MS);
+    assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
+    assert_int_equal(connects_until_failure(bench, port, LEASE_FRESH, ERR_REFUSED), 0);
+    close(holder);
+    origin = origin_open("127.0.0.1", port, 8);
+    assert_int_not_equal(origin, -1);
+    guest_ask(bench, &guest, "127.0.0.1", port, LEASE_RETRY);
+    guest_wait(&guest);
+    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
+    lease_discard(&guest.lease);
+    /* And is so for everybody. */
+    guest_hold(bench, &guest, "127.0.0.1", port);
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
+rule_speaks_before_what_is_remembered(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {.verdict = ERR_FORBIDDEN};
+    int holder;
+    uint16_t port = closed_port(&holder);
+
+    hold_down(bench, HOLDDOWN_MS);
+    assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
+    guest_ask(bench, &guest, "127.0.0.1", port, LEASE_ANY);
+    fails_with(bench, &guest, ERR_FORBIDDEN);
+    close(holder);
+}
+
+static void
+dials_begin_with_one_address_after_the_other(void **state)
+{
+    struct bench *bench = *state;
+    int second = origin_open("127.0.0.2", 0, 8);
+    int third = origin_open("127.0.0.3", origin_port(second), 8);
+
+    assert_int_not_equal(third, -1);
+    bench_host(bench, "127.0.0.2", "two.test");
+    bench_host(bench, "127.0.0.3", "two.test");
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(dialed(bench, origin_port(second)), 2 + i % 2);
+    close(second);
+    close(third);
+}
+
+static void
+failed_address_is_passed_over_and_then_comes_last(void **state)
+{
+    struct bench *bench = *state;
+    int good = origin_open("127.0.0.3", 0, 8);
+    uint16_t port = origin_port(good);
+    unsigned before;
+    int back;
+
+    hold_down(bench, HOLDDOWN_MS);
+    bench_host(bench, "127.0.0.2", "two.test");
+    bench_host(bench, "127.0.0.3", "two.test");
+    assert_int_equal(dialed(bench, port), 3);
+    before = fakes.connects;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(dialed(bench, port), 3);
+    assert_int_equal(fakes.connects - before, 4);
+    /* It listens again, and is not held down any more; but another is known to be good. */
+    back = origin_open("127.0.0.2", port, 8);
+    assert_int_not_equal(back, -1);
+    fakes.added_us += HOLDDOWN_MS * 1000;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(dialed(bench, port), 3);
+    /* When that one goes, it is tried, and good again. */
+    close(good);
+    assert_int_equal(dialed(bench, port), 2);
+    close(back);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(refused_host_is_not_dialed_again_for_a_moment),
+        TEST(without_holddown_each_dial_tries),
+        TEST(silent_host_is_held_down_once_its_time_was_over),
+        TEST(lack_of_ports_holds_nobody_down),
+        TEST(no_route_of_our_own_holds_nobody_down),
+        TEST(retry_reaches_an_origin_that_is_back),
+        TEST(rule_speaks_before_what_is_remembered),
+        TEST(dials_begin_with_one_address_after_the_other),
+        TEST(failed_address_is_passed_over_and_then_comes_last),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
