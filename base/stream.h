@@ -20,9 +20,10 @@ struct stream {
 
 /* What is to be seen on a stream that should be silent. */
 enum pulse {
-    PULSE_QUIET, /* alive, nothing to read: fit for the next request */
-    PULSE_NOISY, /* bytes that nobody asked for */
-    PULSE_GONE,  /* closed or broken */
+    PULSE_QUIET,  /* alive, nothing to read: fit for the next request */
+    PULSE_NOISY,  /* bytes that nobody asked for */
+    PULSE_UNSURE, /* a part of a TLS record: a ticket perhaps, perhaps such bytes */
+    PULSE_GONE,   /* closed or broken */
 };
 
 /* What the kernel knows of the way to the far side. */

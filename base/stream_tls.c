@@ -239,8 +239,7 @@ stream_tls_pulse(const struct stream *stream)
         return PULSE_NOISY;
     if (err_of(stream->tls, result) != ERR_AGAIN)
         return PULSE_GONE;
-    /* Part of a record is somebody's bytes already: what it holds nobody can know yet. */
-    return SSL_has_pending(stream->tls) ? PULSE_NOISY : PULSE_QUIET;
+    return SSL_has_pending(stream->tls) ? PULSE_UNSURE : PULSE_QUIET;
 }
 
 enum err

@@ -103,10 +103,13 @@ static void
 judge_all(struct pool *pool, struct upstream_list *list)
 {
     struct upstream *upstream;
+    enum pulse pulse;
 
     while ((upstream = TAILQ_FIRST(list)) != NULL) {
         TAILQ_REMOVE(list, upstream, in_shard);
-        if (pool_probe(pool, &upstream->bucket->key, &upstream->stream) == PULSE_QUIET) {
+        pulse = pool_probe(pool, &upstream->bucket->key, &upstream->stream);
+        /* In doubt the next sweep will know, and nobody is given it before. */
+        if (pulse == PULSE_QUIET || pulse == PULSE_UNSURE) {
             shelf_give(pool->shelf, upstream);
             continue;
         }

@@ -191,9 +191,9 @@ unasked_bytes_are_noise_and_stay_unread(void **state)
     tls_peer_close(&peer);
 }
 
-/* What the rest of it will hold nobody can know: such a stream is not silent. */
+/* The kind of a record is sealed in it: until its end nobody can know what it holds. */
 static void
-part_of_a_record_is_noise(void **state)
+part_of_a_record_is_in_doubt(void **state)
 {
     struct tls_peer peer;
     struct stream *stream = greeted(&peer);
@@ -208,7 +208,32 @@ part_of_a_record_is_noise(void **state)
     size = BIO_read(caught, record, sizeof(record));
     assert_true(size > 8);
     assert_int_equal(write(peer.theirs, record, 8), 8);
+    assert_int_equal(stream_pulse(stream), PULSE_UNSURE);
+    assert_int_equal(write(peer.theirs, record + 8, (size_t)size - 8), size - 8);
     assert_int_equal(stream_pulse(stream), PULSE_NOISY);
+    tls_peer_close(&peer);
+}
+
+static void
+doubt_ends_with_the_rest_of_a_ticket(void **state)
+{
+    struct tls_peer peer;
+    struct stream *stream = greeted(&peer);
+    char record[1024];
+    BIO *caught = BIO_new(BIO_s_mem());
+    int size;
+
+    (void)state;
+    assert_int_equal(stream_pulse(stream), PULSE_QUIET);
+    SSL_set0_wbio(peer.server, caught);
+    assert_true(SSL_new_session_ticket(peer.server));
+    assert_int_equal(SSL_do_handshake(peer.server), 1);
+    size = BIO_read(caught, record, sizeof(record));
+    assert_true(size > 8);
+    assert_int_equal(write(peer.theirs, record, 8), 8);
+    assert_int_equal(stream_pulse(stream), PULSE_UNSURE);
+    assert_int_equal(write(peer.theirs, record + 8, (size_t)size - 8), size - 8);
+    assert_int_equal(stream_pulse(stream), PULSE_QUIET);
     tls_peer_close(&peer);
 }
 
@@ -359,7 +384,8 @@ main(void)
         cmocka_unit_test(late_ticket_is_no_byte_for_us),
         cmocka_unit_test(key_update_is_no_byte_for_us),
         cmocka_unit_test(unasked_bytes_are_noise_and_stay_unread),
-        cmocka_unit_test(part_of_a_record_is_noise),
+        cmocka_unit_test(part_of_a_record_is_in_doubt),
+        cmocka_unit_test(doubt_ends_with_the_rest_of_a_ticket),
         cmocka_unit_test(close_notify_is_an_end),
         cmocka_unit_test(end_without_close_notify_is_a_cut),
         cmocka_unit_test(rest_of_a_record_is_announced_by_nobody_else),
