@@ -11,6 +11,7 @@
 #include "pool/limits.h"
 #include "pool/pool.h"
 #include "pool/quarantine.h"
+#include "pool/quota.h"
 #include "pool/shelf.h"
 #include "pool/tuple_table.h"
 #include "pool/upstream.h"
@@ -26,6 +27,7 @@ struct pool {
     struct times connect_times; /* of new connections to whatever host */
     struct times dns_times;
     struct quarantine *quarantine;
+    struct quotas *quotas;
     _Atomic uint64_t swept_us; /* what was parked then was seen alive after that */
     struct holddown *holddown;
     _Atomic unsigned tunnels;

@@ -25,6 +25,7 @@ lease_free(struct lease *lease)
     assert(lease->dial == NULL && lease->slot == NULL && lease->upstream == NULL);
     event_del(&lease->queue_timer);
     tls_profile_unref(lease->tls);
+    quota_leave(lease->lane->pool->quotas, &lease->pass);
     lane_leave(lease->lane);
     free(lease);
 }
@@ -168,6 +169,17 @@ lease_dial(struct lease *lease)
     dial_run(lease->dial);
 }
 
+/* It waits no more. False: it was granted something that it has not heard of yet. */
+static bool
+lease_leave(struct lease *lease)
+{
+    struct pool *pool = lease->lane->pool;
+
+    if (lease->is_held_back)
+        return quota_cancel(pool->quotas, &lease->pass);
+    return shelf_leave(pool->shelf, &lease->waiter);
+}
+
 static void
 on_queue_timeout(evutil_socket_t fd, short what, void *arg)
 {
@@ -176,7 +188,7 @@ on_queue_timeout(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     /* Too late for the deadline: a grant is in the mail. */
-    if (!shelf_leave(lease->lane->pool->shelf, &lease->waiter))
+    if (!lease_leave(lease))
         return;
     stat_add(&lease->lane->stats[POOL_STAT_QUEUE_TIMEOUT], 1);
     lease_fail(lease, ERR_QUEUE_TIMEOUT);
@@ -228,6 +240,33 @@ lease_seek(struct lease *lease)
     }
 }
 
+/* ---- the client's quota ---- */
+
+static void
+on_entered(struct quota_pass *pass)
+{
+    struct lease *lease = (struct lease *)(void *)((char *)pass - offsetof(struct lease, pass));
+
+    mailbox_post(lease->lane->mailbox, &lease->letter);
+}
+
+static void
+lease_enter(struct lease *lease, struct slice quota_name)
+{
+    switch (quota_enter(lease->lane->pool->quotas, &lease->key, quota_name, &lease->pass)) {
+    case QUOTA_ENTERED:
+        lease_seek(lease);
+        return;
+    case QUOTA_WAITS:
+        lease->is_held_back = true;
+        lease_queue(lease);
+        return;
+    case QUOTA_FULL:
+        lease_fail(lease, ERR_QUEUE_FULL);
+        return;
+    }
+}
+
 /* ---- on_mail ---- */
 
 /* Any thread, once per grant. */
@@ -245,6 +284,10 @@ lease_return(struct lease *lease)
 {
     struct shelf *shelf = lease->lane->pool->shelf;
 
+    if (lease->is_held_back) {
+        lease_free(lease);
+        return;
+    }
     if (lease->waiter.gift.stream != NULL)
         shelf_give(shelf, lease->waiter.gift.stream);
     else
@@ -264,7 +307,9 @@ on_mail(struct letter *letter)
         return;
     }
     lease->is_inside = true;
-    if (stream == NULL)
+    if (lease->is_held_back)
+        lease->is_held_back = false;
+    else if (stream == NULL)
         lease->slot = lease->waiter.gift.slot;
     if (stream == NULL || !lease_try(lease, stream))
         lease_seek(lease);
@@ -386,39 +431,16 @@ lease_checkout(struct lane *lane, const struct lease_request *request)
     lease->waiter.on_granted = on_granted;
     lease->waiter.client = *request->client;
     lease->waiter.since_us = clock_now_us();
+    lease->pass.on_entered = on_entered;
     lease->letter.on_mail = on_mail;
     evtimer_assign(&lease->queue_timer, lane->base, on_queue_timeout, lease);
     lease->is_inside = true;
     if (request->want == LEASE_TUNNEL)
         lease_tunnel(lease);
     else
-        lease_seek(lease);
+        lease_enter(lease, request->quota_name);
     lease->is_inside = false;
     return lease;
-}
-
-enum lease_state
-lease_state(const struct lease *lease)
-{
-    return lease->state;
-}
-
-enum err
-lease_error(const struct lease *lease)
-{
-    return lease->err;
-}
-
-bool
-lease_is_held_down(const struct lease *lease)
-{
-    return lease->state == LEASE_FAILED && lease->is_held_down;
-}
-
-bool
-lease_is_dialing(const struct lease *lease)
-{
-    return lease->state == LEASE_WAITING && lease->dial != NULL;
 }
 
 void
@@ -463,7 +485,7 @@ lease_cancel(struct lease **owned)
     *owned = NULL;
     /* Leave before the dial is let go: its slot may be the last thing that keeps the bucket. */
     if (lease->state == LEASE_WAITING)
-        lease->is_cancelled = !shelf_leave(lease->lane->pool->shelf, &lease->waiter);
+        lease->is_cancelled = !lease_leave(lease);
     lease_settle(lease, LEASE_FAILED);
     if (!lease->is_cancelled)
         lease_free(lease);

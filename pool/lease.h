@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/err.h"
+#include "base/slice.h"
 #include "base/stream.h"
 #include "pool/key.h"
 #include "pool/miss.h"
@@ -41,6 +42,7 @@ struct lease_request {
     lease_rule *rule;             /* ERR_OK, ERR_FORBIDDEN or ERR_SELF; any worker's thread */
     const void *rule_arg;         /* borrowed while the lease waits */
     const struct address *client; /* whose it is, for those who look on; copied */
+    struct slice quota_name;      /* whose quota it counts under; empty: nobody's; copied */
     void (*on_lease)(
         void *arg); /* no longer LEASE_WAITING; from the loop, never inside a call */
     void *arg;

@@ -76,6 +76,30 @@ lease_begin_use(struct lease *lease)
     tuple_set_state(row, lease->is_tunnel ? TUPLE_TUNNEL : TUPLE_LEASED);
 }
 
+enum lease_state
+lease_state(const struct lease *lease)
+{
+    return lease->state;
+}
+
+enum err
+lease_error(const struct lease *lease)
+{
+    return lease->err;
+}
+
+bool
+lease_is_held_down(const struct lease *lease)
+{
+    return lease->state == LEASE_FAILED && lease->is_held_down;
+}
+
+bool
+lease_is_dialing(const struct lease *lease)
+{
+    return lease->state == LEASE_WAITING && lease->dial != NULL;
+}
+
 struct stream *
 lease_stream(struct lease *lease)
 {
@@ -249,6 +273,7 @@ lease_pin(struct lease *lease)
         shelf_release(pool->shelf, slot);
     }
     lease->is_tunnel = false;
+    quota_leave(pool->quotas, &lease->pass);
     return ERR_OK;
 }
 

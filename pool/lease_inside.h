@@ -12,6 +12,8 @@ struct lease {
     struct letter letter; /* posted by whoever grants */
     struct lane *lane;
     struct pool_key key;
+    struct quota_pass pass;
+    bool is_held_back; /* by its client's quota: it is not at the shelf yet */
     bool is_tunnel;
     bool is_pinned;          /* holds no slot: counted under max_pinned */
     bool is_retry;           /* its request was counted when it was sent first */

@@ -19,6 +19,7 @@ limits_set(struct pool_limits *limits, const struct pool_settings *settings)
     limit_set(&limits->max_per_host, settings->max_per_host);
     limit_set(&limits->max_parked_per_host, settings->max_parked_per_host);
     limit_set(&limits->max_dials_per_host, settings->max_dials_per_host);
+    limit_set(&limits->max_per_client, settings->max_per_client);
     limit_set(&limits->max_total, settings->max_total);
     limit_set(&limits->max_parked, settings->max_parked);
     limit_set(&limits->max_tunnels, settings->max_tunnels);

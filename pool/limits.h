@@ -17,6 +17,7 @@ struct pool_limits {
     _Atomic unsigned max_per_host;
     _Atomic unsigned max_parked_per_host;
     _Atomic unsigned max_dials_per_host;
+    _Atomic unsigned max_per_client;
     _Atomic unsigned max_total;
     _Atomic unsigned max_parked;
     _Atomic unsigned max_tunnels;

@@ -40,6 +40,7 @@ pool_new(const struct pool_settings *settings)
     pool->hosts = hosts_new(&pool->limits);
     pool->quarantine = quarantine_new();
     pool->holddown = holddown_new();
+    pool->quotas = quotas_new(&pool->limits);
     return pool;
 }
 
@@ -56,6 +57,7 @@ pool_free(struct pool *pool)
     hosts_free(pool->hosts);
     quarantine_free(pool->quarantine);
     holddown_free(pool->holddown);
+    quotas_free(pool->quotas);
     free(pool);
 }
 
@@ -64,6 +66,7 @@ pool_configure(struct pool *pool, const struct pool_settings *settings)
 {
     limits_set(&pool->limits, settings);
     shelf_refresh(pool->shelf);
+    quotas_refresh(pool->quotas);
 }
 
 void
@@ -116,7 +119,7 @@ pool_gauges(struct pool *pool, struct pool_gauges *gauges)
     *gauges = (struct pool_gauges){
         .open = counts.open,
         .parked = counts.parked,
-        .waiting = counts.waiting,
+        .waiting = counts.waiting + quotas_waiting(pool->quotas),
         .tunnels = atomic_load_explicit(&pool->tunnels, memory_order_relaxed),
         .pinned = atomic_load_explicit(&pool->pinned, memory_order_relaxed),
         .hosts = counts.buckets,

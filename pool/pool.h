@@ -37,12 +37,13 @@ struct pool_settings {
     unsigned max_per_host;        /* parked + leased + dialing, for one key */
     unsigned max_parked_per_host; /* of these, parked */
     unsigned max_dials_per_host;  /* of these, being dialed */
+    unsigned max_per_client;      /* leased or awaited by one client; 0: no cap */
     unsigned max_total;           /* over all keys, without tunnels and pinned ones */
     unsigned max_parked;          /* of these, parked; the least recently used one goes */
     unsigned max_tunnels;
-    unsigned max_pinned;          /* connections that belong to one client each */
-    unsigned max_waiting;         /* leases that queue, in total; ERR_QUEUE_FULL beyond */
-    unsigned max_hosts;           /* remembered while nothing is open to them */
+    unsigned max_pinned;  /* connections that belong to one client each */
+    unsigned max_waiting; /* leases that queue, and those held back; ERR_QUEUE_FULL beyond */
+    unsigned max_hosts;   /* remembered while nothing is open to them */
     unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
     unsigned quarantine_ms; /* no reuse of a host that sent bytes nobody asked for; 0: off */
     unsigned holddown_ms;   /* no dial to an address that just failed; 0: off */

@@ -23,6 +23,7 @@ program_pool_settings(const struct config *config)
         .max_per_host = config->pool_max_per_host,
         .max_parked_per_host = config->pool_max_parked_per_host,
         .max_dials_per_host = config->pool_max_dials_per_host,
+        .max_per_client = config->pool_max_per_client,
         .max_total = config->pool_max_total,
         .max_parked = config->pool_max_parked,
         .max_tunnels = config->pool_max_tunnels,

@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/hop.h"
 #include "proxy/policy/acl.h"
+#include "proxy/policy/limit_table.h"
 
 static void
 on_lease(void *arg)
@@ -58,6 +59,7 @@ wanted(const struct exchange *exchange)
 static void
 ask(struct exchange *exchange)
 {
+    unsigned char name[LIMIT_NAME_SIZE];
     const struct lease_request request = {
         .key = &exchange->key,
         .tls = exchange->tls,
@@ -65,6 +67,8 @@ ask(struct exchange *exchange)
         .rule = exchange_may_reach,
         .rule_arg = exchange,
         .client = &exchange->client->peer,
+        .quota_name = limit_client_name(&exchange->client->peer,
+                                        exchange->config->limit_ipv6_prefix, name),
         .on_lease = on_lease,
         .arg = exchange,
     };

@@ -121,7 +121,7 @@ claim "--check-config says ok to a good file" ended 0 "carpool: configuration: o
 claim "the command line goes before the environment" contains \
   "$(CARPOOL_POOL_MAX_USES=3 CARPOOL_POOL_MAX_TOTAL=4 "$CARPOOL" --print-config \
     --set pool.max_total=5 | tr -s '\n ' ' ')" \
-  'max_uses = 3 # environment CARPOOL_POOL_MAX_USES max_per_host = 256 max_parked_per_host = 256 max_dials_per_host = 32 max_total = 5 # --set'
+  'max_uses = 3 # environment CARPOOL_POOL_MAX_USES max_per_host = 256 max_parked_per_host = 256 max_dials_per_host = 32 max_per_client = 0 max_total = 5 # --set'
 claim "a printed configuration loads to the same settings" printed_config_is_whole
 claim "the sample is accepted" ended 0 "carpool: configuration: ok" "" --check-config \
   --config "$here/../../docs/carpool.conf"

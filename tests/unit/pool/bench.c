@@ -111,13 +111,15 @@ guest_ask(struct bench *bench, struct guest *guest, const char *host, uint16_t p
 {
     struct pool_key key;
     struct address source;
-    const struct lease_request request = {.key = &key,
-                                          .want = want,
-                                          .rule = guest_rule,
-                                          .rule_arg = guest,
-                                          .client = &guest->client,
-                                          .on_lease = on_lease,
-                                          .arg = guest};
+    const struct lease_request request = {
+        .key = &key,
+        .want = want,
+        .rule = guest_rule,
+        .rule_arg = guest,
+        .client = &guest->client,
+        .quota_name = slice_of(guest->quota != NULL ? guest->quota : ""),
+        .on_lease = on_lease,
+        .arg = guest};
 
     assert_int_equal(pool_key_init(&key, slice_of(host), port), ERR_OK);
     if (guest->source != NULL) {

@@ -45,8 +45,9 @@ struct guest {
     struct bench *bench;
     struct lease *lease;
     struct address client;
-    enum err verdict; /* of the rule */
-    const char *only; /* the rule allows but this address; NULL: what verdict says */
+    const char *quota; /* whose quota it counts under; NULL: nobody's */
+    enum err verdict;  /* of the rule */
+    const char *only;  /* the rule allows but this address; NULL: what verdict says */
     unsigned rule_calls;
     bool was_by_dns;    /* what the rule was told last */
     unsigned calls;     /* of on_lease */
