@@ -22,17 +22,19 @@ struct connections_question {
     const char *remote;
     const char *state;
     const char *close; /* an id, "NAME", "NAME:PORT" or "all" */
-    bool as_json;
 };
 
 /*
  * The table of upstream connections, from the admin address; or closes those that are parked
- * and that close names, and says how many.
+ * and that close names, and says how many. as_json: as the admin answered.
  */
 int command_connections(const struct config *config,
-                        const struct connections_question *question);
+                        const struct connections_question *question, bool as_json);
 
-/* Shared by the two. */
+/* What reuse did for each host, from the admin's /hosts: as a table, or as it came. */
+int command_report(const struct config *config, bool as_json);
+
+/* Shared by them. */
 
 /* From now on the process ends with exit code 1 and a line when it takes too long. */
 void command_bound_time(void);

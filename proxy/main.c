@@ -49,7 +49,9 @@ act(const struct options *options, const struct config_sources *sources, struct 
     case ACTION_HEALTH:
         return told(command_health(config, options->url));
     case ACTION_CONNECTIONS:
-        return told(command_connections(config, &options->connections));
+        return told(command_connections(config, &options->connections, options->as_json));
+    case ACTION_REPORT:
+        return told(command_report(config, options->as_json));
     case ACTION_CHECK_CONFIG:
         printf("carpool: configuration: ok\n");
         return printed();

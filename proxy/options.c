@@ -13,7 +13,8 @@
 #define RUN 1u
 #define HEALTH 2u
 #define CONNECTIONS 4u
-#define ALL (RUN | HEALTH | CONNECTIONS)
+#define REPORT 8u
+#define ALL (RUN | HEALTH | CONNECTIONS | REPORT)
 
 enum option_id {
     OPTION_CONFIG,
@@ -51,8 +52,8 @@ static const struct option rows[] = {
     {"--config", "FILE", ALL, OPTION_CONFIG, "read settings from this file"},
     {"--listen", "ADDR:PORT", RUN | HEALTH, OPTION_LISTEN,
      "accept clients here; may be repeated"},
-    {"--admin", "ADDR:PORT|off", RUN | CONNECTIONS, OPTION_ADMIN,
-     "status, metrics and connections"},
+    {"--admin", "ADDR:PORT|off", RUN | CONNECTIONS | REPORT, OPTION_ADMIN,
+     "status and metrics"},
     {"--workers", "N", RUN, OPTION_WORKERS, "threads; 0: one per usable core"},
     {"--set", "SECTION.KEY=VALUE", ALL, OPTION_SET, "any setting; may be repeated"},
     {"--url", "URL", HEALTH, OPTION_URL, "ask this instead of the first listener"},
@@ -60,7 +61,7 @@ static const struct option rows[] = {
     {"--local", "ADDR[:PORT]", CONNECTIONS, OPTION_LOCAL, "only from this end; likewise"},
     {"--remote", "ADDR[:PORT]", CONNECTIONS, OPTION_REMOTE, "only to that end; likewise"},
     {"--state", "STATE", CONNECTIONS, OPTION_STATE, "only parked, leased, waiting ..."},
-    {"--json", NULL, CONNECTIONS, OPTION_JSON, "the list as /connections has it"},
+    {"--json", NULL, CONNECTIONS | REPORT, OPTION_JSON, "what the admin has, in JSON"},
     {"--close", "ID|HOST|all", CONNECTIONS, OPTION_CLOSE,
      "close parked ones; HOST or HOST:PORT"},
     {"--check-config", NULL, RUN, OPTION_CHECK_CONFIG,
@@ -87,6 +88,7 @@ static const struct command {
     {"run", ACTION_RUN, RUN, "run the proxy; what carpool does without a command"},
     {"health", ACTION_HEALTH, HEALTH, "ask a running proxy whether it is well; exit 0 or 1"},
     {"connections", ACTION_CONNECTIONS, CONNECTIONS, "list its upstream connections"},
+    {"report", ACTION_REPORT, REPORT, "tell what reuse did and saved for each host"},
 };
 
 static enum err
@@ -171,7 +173,6 @@ ask_connections(struct connections_question *asked, enum option_id id, const cha
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i].id == id)
             *texts[i].place = value;
-    asked->as_json = asked->as_json || id == OPTION_JSON;
 }
 
 static enum err
@@ -199,9 +200,11 @@ take_option(struct options *options, enum option_id id, const char *value,
     case OPTION_LOCAL:
     case OPTION_REMOTE:
     case OPTION_STATE:
-    case OPTION_JSON:
     case OPTION_CLOSE:
         ask_connections(&options->connections, id, value);
+        break;
+    case OPTION_JSON:
+        options->as_json = true;
         break;
     case OPTION_CHECK_CONFIG:
         options->action = ACTION_CHECK_CONFIG;

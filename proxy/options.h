@@ -14,6 +14,7 @@ enum action {
     ACTION_RUN,
     ACTION_HEALTH,
     ACTION_CONNECTIONS,
+    ACTION_REPORT,
     ACTION_CHECK_CONFIG,
     ACTION_PRINT_CONFIG,
     ACTION_EXPLAIN,
@@ -28,6 +29,7 @@ struct options {
     const char *file; /* --config */
     const char *url;  /* health --url */
     struct connections_question connections;
+    bool as_json; /* connections or report --json */
     struct explain explain;
     struct assignment assignments[OPTIONS_AT_MOST];
     size_t assignment_count;

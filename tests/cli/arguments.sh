@@ -26,7 +26,7 @@ help_names_all() {
   local text row
   text=$("$CARPOOL" --help) || return
   for row in --config --listen --admin --workers --set --check-config --print-config --explain --client --address --version \
-    --help --url --close --host --local --remote --state --json health connections proxy.listen pool.idle_timeout drain.timeout; do
+    --help --url --close --host --local --remote --state --json health connections report proxy.listen pool.idle_timeout drain.timeout; do
     contains "$text" "$row" || return
   done
   ! grep -E '.{81}' <<<"$text"

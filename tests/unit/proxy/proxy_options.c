@@ -125,7 +125,7 @@ rows_are_chosen_or_closed_but_not_both(void **state)
     assert_string_equal(options.connections.local, "*:1");
     assert_string_equal(options.connections.remote, "*:2");
     assert_string_equal(options.connections.state, "parked");
-    assert_true(options.connections.as_json);
+    assert_true(options.as_json);
     assert_null(options.connections.close);
     assert_int_equal(PARSE(&options, &complaint, "connections", "--close=12", "--client=::1"),
                      ERR_SYNTAX);
@@ -150,6 +150,23 @@ too_many_settings_are_refused(void **state)
     assert_string_equal(complaint.text, "--set: more than 256 settings; expected a file");
 }
 
+static void
+report_has_an_address_and_a_form(void **state)
+{
+    struct options options;
+    struct complaint complaint;
+
+    (void)state;
+    assert_int_equal(PARSE(&options, &complaint, "report", "--admin", "127.0.0.1:9"), ERR_OK);
+    assert_int_equal(options.action, ACTION_REPORT);
+    assert_false(options.as_json);
+    assert_int_equal(PARSE(&options, &complaint, "report", "--json"), ERR_OK);
+    assert_true(options.as_json);
+    assert_int_equal(PARSE(&options, &complaint, "report", "--close=all"), ERR_SYNTAX);
+    assert_string_equal(complaint.text, "--close is no option of report; expected one that "
+                                        "carpool --help lists for it");
+}
+
 int
 main(void)
 {
@@ -162,6 +179,7 @@ main(void)
         cmocka_unit_test(a_value_may_hold_an_equals_sign),
         cmocka_unit_test(a_command_takes_only_its_own_options),
         cmocka_unit_test(rows_are_chosen_or_closed_but_not_both),
+        cmocka_unit_test(report_has_an_address_and_a_form),
         cmocka_unit_test(too_many_settings_are_refused),
     };
 
