@@ -161,17 +161,6 @@ dial_connected(struct dial *dial, struct attempt *attempt)
     return upstream;
 }
 
-static bool
-was_tried(const struct dial *dial, const struct address *address)
-{
-    const struct attempt *attempt;
-
-    TAILQ_FOREACH (attempt, &dial->attempts, entry)
-        if (address_equal_ip(&attempt->address, address))
-            return true;
-    return false;
-}
-
 /* May the address at this position be tried now, that is by the rule and as it stands? */
 static bool
 may_try(struct dial *dial, size_t position, struct address *address)
@@ -180,7 +169,7 @@ may_try(struct dial *dial, size_t position, struct address *address)
     enum err err;
 
     *address = order_pick(dial->answer, position, dial->turn);
-    if (was_tried(dial, address))
+    if (attempts_had(&dial->attempts, address))
         return false;
     address_set_port(address, dial->key.port);
     err = dial->request.rule(dial->request.rule_arg, address, !dial->answer->is_local);

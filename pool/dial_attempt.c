@@ -161,6 +161,17 @@ attempt_stop(struct attempt *attempt, struct lane *lane)
     attempt->fd = -1;
 }
 
+bool
+attempts_had(const struct attempt_list *attempts, const struct address *address)
+{
+    const struct attempt *attempt;
+
+    TAILQ_FOREACH (attempt, attempts, entry)
+        if (address_equal_ip(&attempt->address, address))
+            return true;
+    return false;
+}
+
 /*
  * What failed here and now (no descriptors, no ports) an operator must know; a refusal says
  * more than a silence, and that more than a family without a route, which dual-stack hosts

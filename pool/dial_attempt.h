@@ -35,6 +35,9 @@ enum err attempt_start(struct attempt *attempt, struct lane *lane, const struct 
 /* Shuts the watch, takes the row out of the table and closes the socket. */
 void attempt_stop(struct attempt *attempt, struct lane *lane);
 
+/* Was this address tried by one of them, whatever became of it? Ports do not count. */
+bool attempts_had(const struct attempt_list *attempts, const struct address *address);
+
 /* Of two errors of one dial, the one that says more; the later one where both say as much. */
 enum err attempt_reason(enum err before, enum err now);
 
