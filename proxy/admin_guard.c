@@ -4,6 +4,8 @@
 #include "proxy/admin_guard.h"
 
 #include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
 
 #include <event2/bufferevent.h>
 #include <event2/keyvalq_struct.h>
@@ -29,6 +31,18 @@ admin_place_of(int fd)
     if (address_of_local(fd, &address) != ERR_OK)
         return (struct admin_place){.is_unix = true};
     return (struct admin_place){.kind = address_kind(&address)};
+}
+
+/* RFC 9112 §3.2: with several of them, which one counts is for nobody to guess. */
+static bool
+has_hosts(struct evhttp_request *request)
+{
+    const struct evkeyval *one;
+    unsigned count = 0;
+
+    TAILQ_FOREACH (one, evhttp_request_get_input_headers(request), next)
+        count += strcasecmp(one->key, "Host") == 0;
+    return count > 1;
 }
 
 /*
@@ -119,6 +133,8 @@ admin_guard_ask(const struct overview *overview, struct evhttp_request *request)
 {
     if (is_own_connection(overview, request))
         return (struct objection){403, "Nobody is led here through the proxy.\n"};
+    if (has_hosts(request))
+        return (struct objection){400, "Send one Host field, not several.\n"};
     if (!is_asked_by_own_name(overview, request))
         return (struct objection){
             403, "Ask by address, as localhost, or by a name in the setting admin.hosts.\n"};

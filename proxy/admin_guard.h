@@ -23,9 +23,9 @@ struct objection {
 struct admin_place admin_place_of(int fd);
 
 /*
- * May this be asked at all? Nobody is led here through the proxy, nor by a name that a web page
- * could own (DNS rebinding); and where either end of the connection has a public address,
- * nothing is shown without the token.
+ * May this be asked at all? Not with several Host fields. Nobody is led here through the proxy,
+ * nor by a name that a web page could own (DNS rebinding); and where either end of the
+ * connection has a public address, nothing is shown without the token.
  */
 struct objection admin_guard_ask(const struct overview *overview,
                                  struct evhttp_request *request);

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "base/mem.h"
+#include "dns/name.h"
 #include "proxy/config_set.h"
 
 /* As many addresses, ranges or ports as a setting may list. */
@@ -126,6 +127,18 @@ understand_servers(struct config *config, struct slice *bad)
     return ERR_OK;
 }
 
+static enum err
+check_hosts(const char *hosts, struct slice *bad)
+{
+    struct slice rest = slice_of(hosts);
+    struct name name;
+
+    while (slice_next_element(&rest, bad))
+        if (name_read(*bad, &name) != ERR_OK)
+            return ERR_SYNTAX;
+    return ERR_OK;
+}
+
 /* A pseudonym of Via (RFC 9110 §7.6.3), within what needs no quoting anywhere. */
 static enum err
 check_name(const char *name)
@@ -154,6 +167,8 @@ config_understand(struct config *config, const struct setting *setting, struct s
         return understand_listeners(config, bad);
     case SETTING_admin_listen:
         return understand_admin(config);
+    case SETTING_admin_hosts:
+        return check_hosts(config->admin_hosts, bad);
     case SETTING_log_access:
         return config->log_access[0] != '\0' ? ERR_OK : ERR_SYNTAX;
     case SETTING_http_via:

@@ -402,6 +402,20 @@ a_name_in_via_is_one_word_and_a_realm_fits_quotes(void **state)
 }
 
 static void
+each_name_of_the_admin_is_one_host(void **state)
+{
+    struct place *place = *state;
+
+    load_text(place, "admin { hosts = \"carpool, Metrics.internal.\" }");
+    assert_refused(place, "admin { hosts = \"carpool, a b\" }",
+                   "c:1: admin.hosts: \"a b\" is not accepted; expected host names, separated "
+                   "by commas");
+    assert_refused(place, "admin { hosts = \"carpool:3129\" }",
+                   "c:1: admin.hosts: \"carpool:3129\" is not accepted; expected host names, "
+                   "separated by commas");
+}
+
+static void
 name_servers_get_their_port(void **state)
 {
     struct place *place = *state;
@@ -595,6 +609,7 @@ main(void)
         TEST(a_bad_range_of_clients_is_refused),
         TEST(a_bad_port_for_connect_is_refused),
         TEST(a_name_in_via_is_one_word_and_a_realm_fits_quotes),
+        TEST(each_name_of_the_admin_is_one_host),
         TEST(name_servers_get_their_port),
         TEST(admin_can_be_off),
         TEST(each_source_goes_before_the_one_above_it),
