@@ -60,6 +60,7 @@ address_that_left_dns_is_not_used_again(void **state)
     fakes.look_address = "127.0.0.2";
     takes_parked(bench, &guest, origin, false);
     assert_int_equal(count_of(bench, POOL_STAT_CLOSED), 1);
+    assert_int_equal(count_of(bench, POOL_STAT_MISS_MOVED), 1);
     close(origin);
 }
 
