@@ -75,7 +75,7 @@ bucket_drop(struct bucket *bucket)
     if (bucket->open > 0 || !TAILQ_EMPTY(&bucket->queued))
         return;
     assert(TAILQ_EMPTY(&bucket->parked) && TAILQ_EMPTY(&bucket->joined));
-    assert(!bucket->is_starving);
+    assert(bucket->dialing == 0 && !bucket->is_starving);
     map_remove(&shard->buckets, &bucket->node);
     count_to(&shard->bucket_count, shard->buckets.size);
     free(bucket);

@@ -125,7 +125,7 @@ park_at(struct yard *yard, const char *host, uint16_t port)
     upstream->used_us = upstream->opened_us;
     upstream->uses = yard->uses;
     upstream->connect_ms = yard->connect_ms;
-    shelf_give(yard->pool->shelf, upstream);
+    assert_false(shelf_dialed(yard->pool->shelf, NULL, upstream));
     return ends[1];
 }
 
@@ -314,7 +314,7 @@ closing_a_host_leaves_what_is_in_use(void **state)
     assert_int_equal(taker.grants, 0);
     pool_discard(yard->pool, holder.got.stream);
     assert_int_equal(taker.grants, 1);
-    shelf_release(yard->pool->shelf, taker.waiter.gift.slot);
+    shelf_undial(yard->pool->shelf, taker.waiter.gift.slot);
     close(peer);
 }
 
@@ -454,7 +454,7 @@ retired_connection_is_nobodys(void **state)
     assert_int_equal(shelf_take(yard->pool->shelf, &key, &taker.waiter, &taker.got),
                      SHELF_GOT_SLOT);
     assert_true(shelf_leave(yard->pool->shelf, &taker.waiter));
-    shelf_release(yard->pool->shelf, taker.got.slot);
+    shelf_undial(yard->pool->shelf, taker.got.slot);
     /* The first of them is a scout. */
     sweep_leaves(yard, 1);
     close(peer);

@@ -54,24 +54,6 @@ dead_parked_connection_is_replaced(void **state)
 }
 
 static void
-connection_with_unread_bytes_is_not_parked(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    int accepted;
-
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    accepted = origin_accept(origin);
-    assert_int_equal(write(accepted, "x", 1), 1);
-    guest_park(&guest);
-    nothing_is_open(bench);
-    assert_int_equal(count_of(bench, POOL_STAT_PARKED), 0);
-    close(accepted);
-    close(origin);
-}
-
-static void
 announced_end_of_uses_is_obeyed(void **state)
 {
     struct bench *bench = *state;
@@ -482,7 +464,6 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(parked_connection_is_used_again),
         TEST(dead_parked_connection_is_replaced),
-        TEST(connection_with_unread_bytes_is_not_parked),
         TEST(announced_end_of_uses_is_obeyed),
         TEST(announced_timeout_retires_a_connection_before_its_origin),
         TEST(longer_announced_timeout_does_not_lengthen_ours),
