@@ -47,7 +47,7 @@ outcome     403 client_denied: This client may not use this proxy"
 claim "a rule lets clients in" says 0 'may use the proxy, by rule 1, access.rules: allow client 203.0.113.0/24' \
   --explain 'GET http://192.0.2.1/' --client 203.0.113.9 --set 'access.rules=allow client 203.0.113.0/24'
 claim "what no address changes is denied before DNS" says 1 \
-  'denied at every address, by rule 2, access.connect_ports: ' \
+  'denied at every address, by rule 3, access.connect_ports: ' \
   --explain 'CONNECT a.test:25' --client 10.0.0.1 --set dns.servers=127.0.0.1:1
 claim "an IPv6 host keeps no brackets" says 1 'host ::1, port 81' \
   --explain 'GET http://[::1]:81/' --client fd00::1
@@ -87,9 +87,11 @@ claim "a listener has a port" refused \
 # --- what is no request
 
 form='expected "GET http://host/path" or "CONNECT host:port"'
-claim "an https URL is refused" refused \
-  "--explain: \"GET https://a/\": https:// URLs cannot be requested in absolute form; use CONNECT; $form" \
+claim "an https URL is not for clients elsewhere" says 1 \
+  'denied at every address, by rule 2, access.https_requests: ' \
   --explain 'GET https://a/' --client 10.0.0.1
+claim "a rule may open https" says 0 'rule 1, access.rules: allow scheme https' \
+  --explain 'GET https://a/' --client 10.0.0.1 --address 10.0.0.9 --set access.rules='allow scheme https'
 claim "a path alone is refused" refused "--explain: \"GET /\": this names no other host; $form" \
   --explain 'GET /' --client 10.0.0.1
 claim "a URL alone is refused" explained 2 --explain http://a/ --client 10.0.0.1
