@@ -134,6 +134,16 @@ note_setup(const struct dial *dial, uint64_t now_us)
         times_add(&pool->dns_times, setup.dns_us);
 }
 
+/* Does it lead elsewhere than its shared key says, which did not answer? */
+static bool
+is_astray(const struct dial *dial, const struct address *address)
+{
+    struct address plain = address_unmapped(address);
+    struct address shared;
+
+    return pool_key_shared(&dial->key, &shared) && !address_equal_ip(&shared, &plain);
+}
+
 /* The connection that an attempt has become. */
 static struct upstream *
 dial_connected(struct dial *dial, struct attempt *attempt)
@@ -150,6 +160,7 @@ dial_connected(struct dial *dial, struct attempt *attempt)
     upstream->id = attempt->row->id;
     upstream->is_by_dns = !dial->answer->is_local;
     upstream->named_until_us = dial->answer->until_us;
+    upstream->is_astray = is_astray(dial, &attempt->address);
     upstream->opened_us = now_us;
     upstream->used_us = now_us;
     upstream->dns_ms = (unsigned)((dial->resolved_us - dial->started_us) / 1000);
@@ -183,6 +194,28 @@ may_try(struct dial *dial, size_t position, struct address *address)
     return standing <= dial->standing;
 }
 
+/* That of a shared key goes first unless it is held down: what is opened there can be shared.
+ */
+static bool
+shared_address(struct dial *dial, struct address *address)
+{
+    enum standing standing = dial->standing;
+    struct address shared;
+    bool is_found = false;
+
+    if (dial->attempt_count > 0 || !pool_key_shared(&dial->key, &shared))
+        return false;
+    dial->standing = STANDING_DOUBTFUL;
+    for (size_t i = 0; i < dial->answer->count && !is_found; i++) {
+        struct address picked = order_pick(dial->answer, i, dial->turn);
+        struct address plain = address_unmapped(&picked);
+
+        is_found = address_equal_ip(&plain, &shared) && may_try(dial, i, address);
+    }
+    dial->standing = standing;
+    return is_found;
+}
+
 /*
  * The next address that was not tried yet: first of the good ones, then of the doubtful ones.
  * One that is held down is only for a request that was sent before, on a connection that proved
@@ -195,6 +228,8 @@ next_address(struct dial *dial, struct address *address)
 
     if (dial->answer == NULL || dial->request.lease == NULL)
         return false;
+    if (shared_address(dial, address))
+        return true;
     for (;;) {
         while (dial->next < dial->answer->count && dial->attempt_count < DIAL_MOST_ATTEMPTS)
             if (may_try(dial, dial->next++, address))

@@ -19,17 +19,25 @@ key_strip(struct slice host)
 }
 
 /* The members but for the hash lie one behind the other, without gaps, up to the host's NUL. */
-#define KEY_START offsetof(struct pool_key, source)
+#define KEY_START offsetof(struct pool_key, shared)
 _Static_assert(offsetof(struct pool_key, host) - KEY_START ==
-                   sizeof(struct in6_addr) + 2 * sizeof(uint32_t) + sizeof(struct in_addr) +
+                   2 * sizeof(struct in6_addr) + 2 * sizeof(uint32_t) + sizeof(struct in_addr) +
                        sizeof(uint16_t),
                "bytes of nobody's would be hashed");
+
+static bool
+is_shared(const struct pool_key *key)
+{
+    return !IN6_IS_ADDR_UNSPECIFIED(&key->shared);
+}
 
 static uint64_t
 key_hash(const struct pool_key *key)
 {
-    size_t size = offsetof(struct pool_key, host) - KEY_START + strlen(key->host);
+    size_t size = offsetof(struct pool_key, host) - KEY_START;
 
+    if (!is_shared(key))
+        size += strlen(key->host);
     return hash_bytes((const char *)key + KEY_START, size);
 }
 
@@ -49,6 +57,7 @@ pool_key_init(struct pool_key *key, struct slice host, uint16_t port)
     }
     made.host[host.size] = '\0';
     made.port = port;
+    memset(&made.shared, 0, sizeof(made.shared));
     memset(&made.source, 0, sizeof(made.source));
     made.tls = 0;
     made.hash = key_hash(&made);
@@ -108,10 +117,47 @@ pool_key_set_tls(struct pool_key *key, uint32_t profile)
     key->hash = key_hash(key);
 }
 
+void
+pool_key_share(struct pool_key *key, const struct address *address)
+{
+    struct address plain = address_unmapped(address);
+
+    memset(&key->shared, 0, sizeof(key->shared));
+    /* A link-local address is another one on each network. */
+    if (plain.any.sa_family == AF_INET6 && plain.v6.sin6_scope_id == 0) {
+        key->shared = plain.v6.sin6_addr;
+    } else if (plain.any.sa_family == AF_INET) {
+        /* In IPv6 clothes, ::ffff:a.b.c.d. */
+        memset(&key->shared.s6_addr[10], 0xff, 2);
+        memcpy(&key->shared.s6_addr[12], &plain.v4.sin_addr, 4);
+    }
+    key->hash = key_hash(key);
+}
+
+bool
+pool_key_shared(const struct pool_key *key, struct address *address)
+{
+    if (!is_shared(key))
+        return false;
+    memset(address, 0, sizeof(*address));
+    address->v6.sin6_family = AF_INET6;
+    address->v6.sin6_addr = key->shared;
+    *address = address_unmapped(address);
+    address_set_port(address, key->port);
+    return true;
+}
+
+bool
+pool_key_is_below(const struct pool_key *a, const struct pool_key *b)
+{
+    return memcmp(&a->shared, &b->shared, sizeof(a->shared)) < 0;
+}
+
 bool
 pool_key_equal(const struct pool_key *a, const struct pool_key *b)
 {
-    return a->hash == b->hash && a->port == b->port && a->tls == b->tls &&
-           memcmp(&a->source, &b->source, sizeof(a->source)) == 0 &&
-           strcmp(a->host, b->host) == 0;
+    return a->hash == b->hash &&
+           memcmp((const char *)a + KEY_START, (const char *)b + KEY_START,
+                  offsetof(struct pool_key, host) - KEY_START) == 0 &&
+           (is_shared(a) || strcmp(a->host, b->host) == 0);
 }

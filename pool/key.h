@@ -13,10 +13,12 @@
 
 /*
  * What makes two upstream connections interchangeable. Compared in full, never by hash alone.
- * By host, not by address: DNS load balancing would split the pool.
+ * By host, not by address: DNS load balancing would split the pool. Keys that are shared are by
+ * address; then the host is only what is to be looked up.
  */
 struct pool_key {
     uint64_t hash;
+    struct in6_addr shared; /* whoever is there, whatever the name; all zero: by name */
     /* The addresses of ours to connect from; all zero: the kernel chooses. */
     struct {
         struct in6_addr v6;
@@ -45,6 +47,15 @@ bool pool_key_has_source(const struct pool_key *key);
 
 /* The source of a family, with port 0. False if there is none. */
 bool pool_key_source(const struct pool_key *key, sa_family_t family, struct address *source);
+
+/* Makes it the key of all hosts at this address and its port. */
+void pool_key_share(struct pool_key *key, const struct address *address);
+
+/* The address of a shared key, with its port. False if it is not shared. */
+bool pool_key_shared(const struct pool_key *key, struct address *address);
+
+/* Is the address of one shared key below that of the other, in an order that never changes? */
+bool pool_key_is_below(const struct pool_key *a, const struct pool_key *b);
 
 /* Makes it the key of TLS to the same host and port, under this profile. */
 void pool_key_set_tls(struct pool_key *key, uint32_t profile);

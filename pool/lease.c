@@ -15,6 +15,7 @@
 #include "pool/follow.h"
 #include "pool/lane.h"
 #include "pool/lease_inside.h"
+#include "pool/share.h"
 #include "pool/tls.h"
 
 /* ---- endings ---- */
@@ -37,6 +38,8 @@ lease_settle(struct lease *lease, enum lease_state state)
     struct bucket *slot = lease->slot;
     struct dial *dial = lease->dial;
 
+    if (lease->ask != NULL)
+        resolver_cancel(&lease->ask);
     lease->state = state;
     lease->slot = NULL;
     lease->dial = NULL;
@@ -109,7 +112,8 @@ lease_try(struct lease *lease, struct upstream *upstream)
         lane_discard(lane, upstream);
         return false;
     }
-    if (lease->rule(lease->rule_arg, &upstream->row->remote, upstream->is_by_dns) != ERR_OK) {
+    if (lease->rule(lease->rule_arg, &upstream->row->remote,
+                    upstream->is_by_dns || lease->is_by_dns) != ERR_OK) {
         /* Good for others. From now on only a dial of its own, so that this ends. */
         lease->miss = MISS_REFUSED;
         lease->waiter.want = SHELF_SLOT;
@@ -187,6 +191,11 @@ on_queue_timeout(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    if (lease->ask != NULL) {
+        lease_fail(lease, ERR_DNS_TIMEOUT);
+        lease_tell(lease);
+        return;
+    }
     /* Too late for the deadline: a grant is in the mail. */
     if (!lease_leave(lease))
         return;
@@ -240,6 +249,27 @@ lease_seek(struct lease *lease)
     }
 }
 
+/* The host's address is known, and so is the key, or there is none. */
+static void
+on_shared(struct lease *lease, enum err err)
+{
+    lease->is_inside = true;
+    if (err == ERR_OK)
+        lease_seek(lease);
+    else
+        lease_fail(lease, err);
+    lease->is_inside = false;
+    lease_tell(lease);
+}
+
+/* To the shelf, as soon as it is known under which key. */
+static void
+lease_begin(struct lease *lease)
+{
+    if (share_begin(lease, on_shared) != ERR_AGAIN)
+        lease_seek(lease);
+}
+
 /* ---- the client's quota ---- */
 
 static void
@@ -255,7 +285,7 @@ lease_enter(struct lease *lease, struct slice quota_name)
 {
     switch (quota_enter(lease->lane->pool->quotas, &lease->key, quota_name, &lease->pass)) {
     case QUOTA_ENTERED:
-        lease_seek(lease);
+        lease_begin(lease);
         return;
     case QUOTA_WAITS:
         lease->is_held_back = true;
@@ -307,12 +337,15 @@ on_mail(struct letter *letter)
         return;
     }
     lease->is_inside = true;
-    if (lease->is_held_back)
+    if (lease->is_held_back) {
         lease->is_held_back = false;
-    else if (stream == NULL)
-        lease->slot = lease->waiter.gift.slot;
-    if (stream == NULL || !lease_try(lease, stream))
-        lease_seek(lease);
+        lease_begin(lease);
+    } else {
+        if (stream == NULL)
+            lease->slot = lease->waiter.gift.slot;
+        if (stream == NULL || !lease_try(lease, stream))
+            lease_seek(lease);
+    }
     lease->is_inside = false;
     lease_tell(lease);
 }

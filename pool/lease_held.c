@@ -97,7 +97,7 @@ lease_is_held_down(const struct lease *lease)
 bool
 lease_is_dialing(const struct lease *lease)
 {
-    return lease->state == LEASE_WAITING && lease->dial != NULL;
+    return lease->state == LEASE_WAITING && (lease->dial != NULL || lease->ask != NULL);
 }
 
 struct stream *
@@ -306,7 +306,7 @@ lease_resume(struct lease *lease, lease_rule *rule, const void *rule_arg)
         ledger_add(&upstream->host->ledger, LEDGER_FOUND_DEAD, 1);
         return ERR_CLOSED;
     }
-    err = rule(rule_arg, &upstream->row->remote, upstream->is_by_dns);
+    err = rule(rule_arg, &upstream->row->remote, upstream->is_by_dns || lease->is_by_dns);
     if (err != ERR_OK)
         return err;
     lease->facts.is_queued = false;

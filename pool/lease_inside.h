@@ -15,11 +15,14 @@ struct lease {
     struct quota_pass pass;
     bool is_held_back; /* by its client's quota: it is not at the shelf yet */
     bool is_tunnel;
-    bool is_pinned;          /* holds no slot: counted under max_pinned */
-    bool is_retry;           /* its request was counted when it was sent first */
-    bool is_held_down;       /* its last dial told what was remembered, without trying */
-    bool is_inside;          /* a call of ours is under way: on_lease must wait for its end */
-    bool is_cancelled;       /* lives only until its letter is read */
+    bool is_pinned;      /* holds no slot: counted under max_pinned */
+    bool is_retry;       /* its request was counted when it was sent first */
+    bool is_held_down;   /* its last dial told what was remembered, without trying */
+    bool is_inside;      /* a call of ours is under way: on_lease must wait for its end */
+    bool is_cancelled;   /* lives only until its letter is read */
+    bool is_by_dns;      /* of a shared key: name servers led this lease to its address */
+    struct dns_ask *ask; /* for a shared key's address */
+    void (*on_shared)(struct lease *lease, enum err err);
     struct tls_profile *tls; /* a reference; NULL: plain */
     lease_rule *rule;
     const void *rule_arg;

@@ -32,6 +32,7 @@ limits_set(struct pool_limits *limits, const struct pool_settings *settings)
     limit_set(&limits->connect_timeout_ms, settings->connect_timeout_ms);
     limit_set(&limits->handshake_timeout_ms, settings->handshake_timeout_ms);
     limit_set(&limits->queue_timeout_ms, settings->queue_timeout_ms);
+    limit_set(&limits->share_by_address, settings->share_by_address);
     limit_set(&limits->follow_dns, settings->follow_dns);
     limit_set(&limits->keepalive_idle_ms, settings->keepalive.idle_ms);
     limit_set(&limits->keepalive_interval_ms, settings->keepalive.interval_ms);

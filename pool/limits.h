@@ -30,7 +30,8 @@ struct pool_limits {
     _Atomic unsigned connect_timeout_ms;
     _Atomic unsigned handshake_timeout_ms;
     _Atomic unsigned queue_timeout_ms;
-    _Atomic unsigned follow_dns; /* 1: yes */
+    _Atomic unsigned share_by_address; /* 1: yes */
+    _Atomic unsigned follow_dns;       /* 1: yes */
     _Atomic unsigned keepalive_idle_ms;
     _Atomic unsigned keepalive_interval_ms;
     _Atomic unsigned keepalive_probes;

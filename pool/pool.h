@@ -50,6 +50,7 @@ struct pool_settings {
     unsigned connect_timeout_ms;   /* DNS, TCP, all addresses together */
     unsigned handshake_timeout_ms; /* TLS, on one connection */
     unsigned queue_timeout_ms;     /* wait for a connection at a cap */
+    bool share_by_address;         /* of plain hosts at one address and port */
     bool follow_dns;               /* reuse no connection to an address that its name left */
     struct keepalive keepalive;
     unsigned user_timeout_ms; /* TCP_USER_TIMEOUT of all but tunnels; 0: the kernel's */

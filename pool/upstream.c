@@ -61,7 +61,7 @@ upstream_spent_by(const struct upstream *upstream, const struct pool_limits *lim
     unsigned age_ms = limit_of(&limits->max_age_ms);
     unsigned uses = limit_of(&limits->max_uses);
 
-    if (upstream->is_used_up || (uses != 0 && upstream->uses >= uses))
+    if (upstream->is_used_up || upstream->is_astray || (uses != 0 && upstream->uses >= uses))
         return MISS_EXPIRED_USES;
     if (age_ms != 0 && has_passed(upstream->opened_us, own_age_ms(upstream, age_ms), now_us))
         return MISS_EXPIRED_AGE;

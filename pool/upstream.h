@@ -42,6 +42,7 @@ struct upstream {
     struct tls_cost tls;
     uint64_t named_until_us; /* until when name servers said that the host is there */
     bool was_parked;
+    bool is_astray;  /* not at the address that its shared key says: nobody else's */
     bool is_by_dns;  /* name servers said that the host is there */
     bool is_scout;   /* left open to see when the origin closes it; see pool/habit.h */
     bool is_used_up; /* the origin announced that it takes no more requests */

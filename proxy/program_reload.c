@@ -36,6 +36,7 @@ program_pool_settings(const struct config *config)
         .connect_timeout_ms = config->timeout_connect,
         .handshake_timeout_ms = config->timeout_tls,
         .queue_timeout_ms = config->timeout_queue,
+        .share_by_address = config->pool_share_by_address == SWITCH_ON,
         .follow_dns = config->pool_follow_dns == SWITCH_ON,
         .keepalive = {config->tcp_keepalive, config->tcp_keepalive_interval,
                       config->tcp_keepalive_probes},

@@ -88,6 +88,39 @@ other_sources_are_other_keys(void **state)
 }
 
 static void
+shared_keys_go_by_address_and_port(void **state)
+{
+    struct address one = parsed_ip("10.0.0.1");
+    struct address mapped = parsed_ip("::ffff:10.0.0.1");
+    struct address two = parsed_ip("fd00::2");
+    struct pool_key a = rig_key("a.test");
+    struct pool_key b = rig_key("b.test");
+    struct pool_key plain = a;
+    struct address address;
+
+    (void)state;
+    assert_false(pool_key_shared(&a, &address));
+    pool_key_share(&a, &one);
+    pool_key_share(&b, &mapped);
+    assert_true(pool_key_equal(&a, &b));
+    assert_string_equal(b.host, "b.test");
+    assert_true(pool_key_shared(&b, &address));
+    address_set_port(&one, 80);
+    assert_true(address_equal(&address, &one));
+    /* Never with a key that goes by name, also where the hash is the same by chance. */
+    plain.hash = a.hash;
+    assert_false(pool_key_equal(&a, &plain));
+    pool_key_set_source(&b, &one, NULL);
+    assert_false(pool_key_equal(&a, &b));
+    b = rig_key("a.test");
+    pool_key_share(&b, &two);
+    b.hash = a.hash;
+    assert_false(pool_key_equal(&a, &b));
+    assert_true(pool_key_is_below(&a, &b));
+    assert_false(pool_key_is_below(&b, &a));
+}
+
+static void
 source_is_given_by_family(void **state)
 {
     struct address v4 = parsed_ip("10.0.0.1");
@@ -306,6 +339,7 @@ main(void)
         cmocka_unit_test(brackets_are_no_part_of_a_key),
         cmocka_unit_test(other_ports_and_hosts_are_other_keys),
         cmocka_unit_test(other_sources_are_other_keys),
+        cmocka_unit_test(shared_keys_go_by_address_and_port),
         cmocka_unit_test(source_is_given_by_family),
         cmocka_unit_test(names_that_cannot_be_are_refused),
         cmocka_unit_test(table_finds_a_connection_by_both_ends),
