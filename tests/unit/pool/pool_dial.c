@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "pool/tuple.h"
 #include "tests/unit/pool/bench.h"
 #include "tests/unit/pool/fakes.h"
@@ -260,104 +259,6 @@ name_without_an_answer_in_time_is_a_dns_timeout(void **state)
 }
 
 static void
-next_address_is_tried_when_one_is_silent(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int silent = origin_open("127.0.0.2", 0, 0);
-    int good = origin_open("127.0.0.3", origin_port(silent), 8);
-    uint64_t start_ms = clock_now_ms();
-    uint64_t took_ms;
-    int jams[4];
-
-    assert_int_not_equal(good, -1);
-    origin_jam(silent, jams, 4);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    guest_hold(bench, &guest, "two.test", origin_port(silent));
-    took_ms = clock_now_ms() - start_ms;
-    /* RFC 8305 §5: 250 ms after the first one; long before the first would give up. */
-    assert_true(took_ms >= 249 && took_ms < 3000);
-    assert_true(lease_facts(guest.lease)->connect_ms >= 249);
-    assert_int_equal(lease_facts(guest.lease)->remote.v4.sin_addr.s_addr, htonl(0x7f000003));
-    lease_discard(&guest.lease);
-    nothing_is_open(bench);
-    for (int i = 0; i < 4; i++)
-        close(jams[i]);
-    close(silent);
-    close(good);
-}
-
-static void
-next_address_is_tried_at_once_when_one_refuses(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int good = origin_open("127.0.0.3", 0, 8);
-    bool was_quick = false;
-
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    /* By its time it would never take less than 250 ms; a busy machine may once be slow. */
-    for (int i = 0; i < 5 && !was_quick; i++) {
-        uint64_t start_ms = clock_now_ms();
-
-        guest_hold(bench, &guest, "two.test", origin_port(good));
-        was_quick = clock_now_ms() - start_ms < 200;
-        lease_discard(&guest.lease);
-    }
-    assert_true(was_quick);
-    close(good);
-}
-
-static void
-dead_ipv6_does_not_hide_a_good_ipv4(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int good = origin_open("127.0.0.1", 0, 8);
-
-    /* ::1 refuses, or there is no IPv6 at all. */
-    guest_hold(bench, &guest, "localhost", origin_port(good));
-    assert_int_equal(lease_facts(guest.lease)->remote.any.sa_family, AF_INET);
-    lease_discard(&guest.lease);
-    close(good);
-}
-
-static void
-address_that_the_rule_refuses_is_not_connected_to(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {.only = "127.0.0.3"};
-    int bad = origin_open("127.0.0.2", 0, 8);
-    int good = origin_open("127.0.0.3", origin_port(bad), 8);
-
-    assert_int_not_equal(good, -1);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    guest_hold(bench, &guest, "two.test", origin_port(bad));
-    assert_int_equal(lease_facts(guest.lease)->remote.v4.sin_addr.s_addr, htonl(0x7f000003));
-    assert_int_equal(guest.rule_calls, 2);
-    lease_discard(&guest.lease);
-    close(bad);
-    close(good);
-}
-
-static void
-rule_that_refuses_all_is_the_reason(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {.verdict = ERR_SELF};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    guest_ask(bench, &guest, "127.0.0.1", origin_port(origin), LEASE_ANY);
-    /* A literal needs no loop: the answer is there at once, and nobody is called. */
-    assert_int_equal(lease_state(guest.lease), LEASE_FAILED);
-    fails_with(bench, &guest, ERR_SELF);
-    close(origin);
-}
-
-static void
 cancelled_dial_is_parked_for_others(void **state)
 {
     struct bench *bench = *state;
@@ -507,63 +408,6 @@ specific_reason_wins_over_a_missing_family(void **state)
 /* ---- answers in two parts (RFC 8305 §3) ---- */
 
 static void
-first_addresses_are_tried_before_the_others_are_known(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-
-    fakes.has_oracle = true;
-    guest_ask(bench, &guest, "slow.test", origin_port(origin), LEASE_ANY);
-    oracle_says("127.0.0.1", NULL, false);
-    guest_wait(&guest);
-    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
-    /* The rest of the answer is not waited for. */
-    assert_true(fakes.is_cancelled);
-    lease_discard(&guest.lease);
-    close(origin);
-}
-
-static void
-failed_first_addresses_wait_for_the_others(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int good = origin_open("127.0.0.3", 0, 8);
-
-    fakes.has_oracle = true;
-    guest_ask(bench, &guest, "slow.test", origin_port(good), LEASE_ANY);
-    oracle_says("127.0.0.2", NULL, false);
-    for (int i = 0; i < 3; i++)
-        bench_turn(bench);
-    assert_int_equal(lease_state(guest.lease), LEASE_WAITING);
-    oracle_says("127.0.0.3", "127.0.0.2", true);
-    guest_wait(&guest);
-    assert_int_equal(lease_state(guest.lease), LEASE_HELD);
-    assert_int_equal(lease_facts(guest.lease)->remote.v4.sin_addr.s_addr, htonl(0x7f000003));
-    /* Nobody was asked for the same address twice. */
-    assert_int_equal(guest.rule_calls, 2);
-    lease_discard(&guest.lease);
-    close(good);
-}
-
-static void
-failure_of_the_second_part_does_not_hide_the_first(void **state)
-{
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int closed = origin_open("127.0.0.1", 0, 8);
-    uint16_t port = origin_port(closed);
-
-    close(closed);
-    fakes.has_oracle = true;
-    guest_ask(bench, &guest, "slow.test", port, LEASE_ANY);
-    oracle_says("127.0.0.1", NULL, false);
-    oracle_fails(ERR_DNS_TIMEOUT);
-    fails_with(bench, &guest, ERR_REFUSED);
-}
-
-static void
 cancelled_lease_ends_a_dial_that_only_asks(void **state)
 {
     struct bench *bench = *state;
@@ -621,20 +465,12 @@ main(void)
         TEST(refusal_is_told_and_frees_the_slot),
         TEST(silence_is_a_timeout),
         TEST(name_without_an_answer_in_time_is_a_dns_timeout),
-        TEST(next_address_is_tried_when_one_is_silent),
-        TEST(next_address_is_tried_at_once_when_one_refuses),
-        TEST(dead_ipv6_does_not_hide_a_good_ipv4),
-        TEST(address_that_the_rule_refuses_is_not_connected_to),
-        TEST(rule_that_refuses_all_is_the_reason),
         TEST(cancelled_dial_is_parked_for_others),
         TEST(cancelled_dial_that_fails_frees_its_slot),
         TEST(out_of_descriptors_evicts_what_is_parked),
         TEST(out_of_descriptors_with_nothing_parked_is_told),
         TEST(out_of_ports_is_told_as_such),
         TEST(specific_reason_wins_over_a_missing_family),
-        TEST(first_addresses_are_tried_before_the_others_are_known),
-        TEST(failed_first_addresses_wait_for_the_others),
-        TEST(failure_of_the_second_part_does_not_hide_the_first),
         TEST(cancelled_lease_ends_a_dial_that_only_asks),
         TEST(slot_of_a_cancelled_dial_goes_to_who_waits),
     };
