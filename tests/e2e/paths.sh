@@ -94,7 +94,7 @@ wait "$carpool_pid"
 # --- a tunnel that rests -----------------------------------------------------------------------------
 
 carpool_start --set tcp.keepalive=1s --set tcp.keepalive_interval=1s --set tcp.keepalive_probes=2 \
-  --set tcp.user_timeout=1s --set timeout.connect=1s
+  --set tcp.user_timeout=1s --set timeout.connect=1s --set pool.holddown=0
 exec {tunnel}<>"/dev/tcp/127.0.0.1/$proxy_port"
 printf 'CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n' "$far:$port" "$far:$port" >&"$tunnel"
 read -r -t 10 -u "$tunnel" line
