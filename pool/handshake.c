@@ -25,28 +25,50 @@ handshake_stop(struct handshake *handshake)
 {
     if (handshake->upstream == NULL)
         return;
+    SSL_set_msg_callback(handshake->upstream->stream.tls, NULL);
     watch_shut(&handshake->watch);
     event_del(&handshake->deadline);
     handshake->upstream = NULL;
 }
 
+/* A round trip: what we said, however many messages, and the first that came back. */
 static void
-note_cost(struct handshake *handshake)
+/* NOLINTNEXTLINE(readability-function-size): OpenSSL's signature */
+on_message(int is_sent, int version, int type, const void *bytes, size_t size, SSL *tls,
+           void *arg)
+{
+    struct handshake *handshake = arg;
+
+    (void)version;
+    (void)type;
+    (void)bytes;
+    (void)size;
+    (void)tls;
+    if (is_sent == 0 && handshake->has_spoken)
+        handshake->upstream->tls.round_trips++;
+    handshake->has_spoken = is_sent != 0;
+}
+
+static void
+note_facts(struct handshake *handshake)
 {
     struct upstream *upstream = handshake->upstream;
     const struct stream *stream = &upstream->stream;
 
+    upstream->tls.version = SSL_get_version(stream->tls);
+    upstream->tls.cipher = SSL_get_cipher_name(stream->tls);
     upstream->tls.shake_us = clock_now_us() - handshake->started_us;
     upstream->tls.sent_bytes = stream_tls_sent(stream);
     upstream->tls.received_bytes = stream_tls_received(stream);
     upstream->tls.is_resumed = SSL_session_reused(stream->tls) == 1;
+    tuple_set_tls(upstream->row, upstream->tls.version, upstream->tls.cipher);
 }
 
 static void
 finish(struct handshake *handshake, enum err err)
 {
     if (err == ERR_OK)
-        note_cost(handshake);
+        note_facts(handshake);
     /* Whatever made it fail, the next one does not build on the same ticket. */
     else
         tickets_drop(&handshake->upstream->host->tickets);
@@ -116,6 +138,9 @@ handshake_start(struct handshake *handshake, struct upstream *upstream, struct l
     handshake->upstream = upstream;
     handshake->lane = lane;
     handshake->started_us = clock_now_us();
+    handshake->has_spoken = false;
+    SSL_set_msg_callback(upstream->stream.tls, on_message);
+    SSL_set_msg_callback_arg(upstream->stream.tls, handshake);
     watch_open(&handshake->watch, lane->base, upstream->stream.fd, on_ready, handshake);
     evtimer_assign(&handshake->deadline, lane->base, on_deadline, handshake);
     event_add(&handshake->deadline, &time);

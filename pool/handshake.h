@@ -1,6 +1,7 @@
 #ifndef CARPOOL_POOL_HANDSHAKE_H
 #define CARPOOL_POOL_HANDSHAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <event2/event_struct.h>
@@ -21,6 +22,7 @@ struct handshake {
     struct watch watch;
     struct event deadline;
     uint64_t started_us;
+    bool has_spoken; /* since the far side last did */
     void *dial;
     void (*on_end)(struct handshake *handshake, enum err err);
 };

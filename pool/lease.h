@@ -60,6 +60,10 @@ struct lease_facts {
     unsigned idle_ms; /* parked before this lease; 0 if fresh */
     unsigned dns_ms;  /* of this connection's own dial, when fresh */
     unsigned connect_ms;
+    const char *tls; /* the version, or NULL: plain; this and the cipher are never freed */
+    const char *cipher;
+    unsigned tls_ms; /* of this connection's own handshake, when fresh */
+    bool is_resumed; /* it was a short one, from an earlier session; when fresh */
 };
 
 /* Never NULL. May be HELD or FAILED at once; then on_lease is not called. */

@@ -63,6 +63,10 @@ lease_begin_use(struct lease *lease)
     facts->idle_ms = facts->may_be_stale ? (unsigned)((now_us - upstream->used_us) / 1000) : 0;
     facts->dns_ms = facts->may_be_stale ? 0 : upstream->dns_ms;
     facts->connect_ms = facts->may_be_stale ? 0 : upstream->connect_ms;
+    facts->tls = upstream->tls.version;
+    facts->cipher = upstream->tls.cipher;
+    facts->tls_ms = facts->may_be_stale ? 0 : (unsigned)(upstream->tls.shake_us / 1000);
+    facts->is_resumed = !facts->may_be_stale && upstream->tls.is_resumed;
     if (!lease->is_tunnel)
         count_request(lease);
     facts->uses = ++upstream->uses;

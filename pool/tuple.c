@@ -191,6 +191,13 @@ tuple_set_path(struct tuple_row *row, const struct stream_path *path)
     atomic_store_explicit(&row->path.resent, path->resent, memory_order_relaxed);
 }
 
+void
+tuple_set_tls(struct tuple_row *row, const char *version, const char *cipher)
+{
+    atomic_store_explicit(&row->tls, version, memory_order_relaxed);
+    atomic_store_explicit(&row->cipher, cipher, memory_order_relaxed);
+}
+
 static struct stream_path
 path_of(const struct tuple_path *path)
 {
@@ -227,7 +234,8 @@ row_view(const struct tuple_row *row, uint64_t now_us, struct tuple_view *view)
     view->sent_bytes = atomic_load_explicit(&row->sent_bytes, memory_order_relaxed);
     view->received_bytes = atomic_load_explicit(&row->received_bytes, memory_order_relaxed);
     view->path = path_of(&row->path);
-    view->tls = row->tls;
+    view->tls = atomic_load_explicit(&row->tls, memory_order_relaxed);
+    view->cipher = atomic_load_explicit(&row->cipher, memory_order_relaxed);
     /* Whoever had it last is of no interest once it lies on the shelf. */
     if (view->state != TUPLE_PARKED)
         view->client = row->client;

@@ -35,7 +35,8 @@ struct tuple_view {
     struct address client;
     struct stream_path
         path;        /* at most a second before its last return; cwnd 0: not known yet */
-    const char *tls; /* the version of TLS, a literal; NULL: none */
+    const char *tls; /* the version, once the handshake is done; never freed; NULL: none */
+    const char *cipher;
 };
 
 /* A lease that queues at a cap: it has no connection, so it has no 4-tuple. A copy, too. */

@@ -41,7 +41,8 @@ struct tuple_row {
     _Atomic uint64_t received_bytes;
     struct tuple_path path;
     struct address client;
-    const char *tls;
+    const char *_Atomic tls; /* both NULL: plain, or not yet */
+    const char *_Atomic cipher;
     uint16_t port;
     char host[];
 };
@@ -70,6 +71,9 @@ void tuple_set_client(struct tuple_table *table, struct tuple_row *row,
 
 /* Its owner only. */
 void tuple_set_path(struct tuple_row *row, const struct stream_path *path);
+
+/* Its handshake is done; both are never freed. Its owner only. */
+void tuple_set_tls(struct tuple_row *row, const char *version, const char *cipher);
 
 /* See pool_each_connection(). */
 void tuple_each(struct tuple_table *table,

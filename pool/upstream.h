@@ -12,15 +12,19 @@
 
 struct bucket;
 
-/* What the TLS handshake of a connection cost; all 0 on a plain one. */
-struct tls_cost {
+struct host;
+
+/* What the TLS handshake of a connection came to, and what it cost; all 0 on a plain one. */
+struct tls_facts {
+    const char *version; /* OpenSSL's words for both, which stay; NULL: plain */
+    const char *cipher;
     uint64_t shake_us; /* from its first byte to its end */
     uint64_t cpu_us;   /* of our thread */
     uint64_t sent_bytes;
     uint64_t received_bytes;
+    unsigned round_trips; /* how often the far side spoke after us */
     bool is_resumed;
 };
-struct host;
 
 /*
  * An upstream connection as the pool knows it. Owned by exactly one of dial, lease, shelf and
@@ -39,7 +43,7 @@ struct upstream {
     unsigned idle_limit_ms; /* shorter than the setting because the origin said so; 0: not */
     unsigned dns_ms;
     unsigned connect_ms;
-    struct tls_cost tls;
+    struct tls_facts tls;
     uint64_t named_until_us; /* until when name servers said that the host is there */
     bool was_parked;
     bool is_astray;  /* not at the address that its shared key says: nobody else's */

@@ -72,6 +72,16 @@ add_target(struct buf *line, const struct exchange *exchange)
 }
 
 static void
+add_tls(struct buf *line, const struct lease_facts *facts)
+{
+    if (facts->tls == NULL)
+        (void)buf_printf(line, " tls=-");
+    else
+        (void)buf_printf(line, " tls=%s cipher=%s tls_ms=%u resumed=%d", facts->tls,
+                         facts->cipher, facts->tls_ms, facts->is_resumed);
+}
+
+static void
 add_connection(struct buf *line, const struct exchange *exchange)
 {
     const struct lease_facts *facts = &exchange->facts;
@@ -90,6 +100,7 @@ add_connection(struct buf *line, const struct exchange *exchange)
     (void)buf_printf(line, " idle_ms=%u dns_ms=%u connect_ms=%u queued=%d retried=%d pinned=%d",
                      facts->idle_ms, facts->dns_ms, facts->connect_ms, facts->is_queued,
                      exchange->is_retry, exchange->is_pinned);
+    add_tls(line, facts);
 }
 
 void

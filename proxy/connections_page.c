@@ -58,14 +58,14 @@ on_connection(const struct tuple_view *view, void *arg)
 
     if (!connections_filter_takes(listing->filter, view))
         return;
-    row =
-        json_pack("{s:I, s:s, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s?}", "id",
-                  (json_int_t)view->id, "state", tuple_state_word(view->state), "host",
-                  view->host, "port", (int)view->port, "local", address_json(&view->local),
-                  "remote", address_json(&view->remote), "client", address_json(&view->client),
-                  "age_ms", (json_int_t)view->age_ms, "idle_ms", (json_int_t)view->idle_ms,
-                  "uses", (json_int_t)view->uses, "sent_bytes", (json_int_t)view->sent_bytes,
-                  "received_bytes", (json_int_t)view->received_bytes, "tls", view->tls);
+    row = json_pack("{s:I, s:s, s:s, s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?}",
+                    "id", (json_int_t)view->id, "state", tuple_state_word(view->state), "host",
+                    view->host, "port", (int)view->port, "local", address_json(&view->local),
+                    "remote", address_json(&view->remote), "client",
+                    address_json(&view->client), "age_ms", (json_int_t)view->age_ms, "idle_ms",
+                    (json_int_t)view->idle_ms, "uses", (json_int_t)view->uses, "sent_bytes",
+                    (json_int_t)view->sent_bytes, "received_bytes",
+                    (json_int_t)view->received_bytes, "tls", view->tls, "cipher", view->cipher);
     /* NULL when the host is not UTF-8, which a name that was dialed cannot be */
     if (row == NULL)
         return;

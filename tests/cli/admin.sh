@@ -40,11 +40,11 @@ assert set(answer) == {"total", "connections"} and answer["total"] == 1, answer
 row, = answer["connections"]
 assert set(row) == {"local", "remote", "client", "id", "host", "port", "state", "age_ms", "idle_ms",
                     "uses", "sent_bytes", "received_bytes", "rtt_us", "rtt_min_us", "cwnd", "resent",
-                    "tls"}, row
+                    "tls", "cipher"}, row
 assert row["remote"] == "127.0.0.1:" + sys.argv[2], row
 assert row["host"] == "127.0.0.1" and row["port"] == int(sys.argv[2]), row
 assert row["state"] == "parked" and row["uses"] == 2, row
-assert row["client"] is None and row["tls"] is None, row
+assert row["client"] is None and row["tls"] is None and row["cipher"] is None, row
 assert row["rtt_us"] < 5000000 and row["cwnd"] > 0 and row["resent"] == 0, row
 assert row["sent_bytes"] > 0 and row["received_bytes"] > 0, row
 PYTHON

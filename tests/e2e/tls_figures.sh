@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# What carpool says of its TLS handshakes agrees with what nginx says of the same ones: version,
+# cipher, and which were resumed; TLS 1.2 and 1.3, with tickets and without.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need nginx openssl curl python3
+
+each=5 # requests to each origin, every one over a connection of its own
+kinds=(12_tickets 12_plain 13_tickets 13_plain)
+
+# tls_server KIND PORT
+tls_server() {
+  local version=TLSv1.${1:1:1} tickets=off cipher=
+  [[ $1 != *_tickets ]] || tickets=on
+  [[ $1 != 12_* ]] || cipher="ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256;"
+  cat <<EOF
+    server {
+        listen 127.0.0.1:$2 ssl;
+        ssl_protocols $version;
+        ssl_session_tickets $tickets;
+        ssl_session_cache off;
+        $cipher
+        access_log tls.log tls;
+        location / { return 200 "$1"; }
+    }
+EOF
+}
+
+# More servers for the usual origin, which read their settings again.
+tls_servers_start() {
+  local i
+  first_port=$(free_ports ${#kinds[@]})
+  sed -i '$d' "$origin_dir/nginx.conf" # the end of http
+  {
+    # shellcheck disable=SC2016 # nginx's variables
+    echo 'log_format tls "$server_port $ssl_protocol $ssl_cipher $ssl_session_reused";'
+    for i in "${!kinds[@]}"; do
+      tls_server "${kinds[i]}" $((first_port + i))
+    done
+    echo "}"
+  } >>"$origin_dir/nginx.conf"
+  kill -HUP "$origin_pid"
+  wait_until 10 answers_on 127.0.0.1 $((first_port + ${#kinds[@]} - 1)) ||
+    give_up "nginx does not take the TLS servers"
+}
+
+# fetch PORT WHAT: an https:// URL in absolute form.
+fetch() {
+  equal "$(via --request-target "https://127.0.0.1:$1/" -H "Host: 127.0.0.1:$1" \
+    "http://127.0.0.1:$1/")" "$2"
+}
+
+fetch_all() {
+  local i n
+  for i in "${!kinds[@]}"; do
+    for ((n = 0; n < each; n++)); do
+      fetch $((first_port + i)) "${kinds[i]}" || return 1
+    done
+  done
+}
+
+# PORT VERSION CIPHER RESUMED of each connection, as the access log has it and as nginx has it.
+said_here() {
+  sed -n 's|.*target=https://127\.0\.0\.1:\([0-9]*\)/ .* tls=\([^ ]*\) cipher=\([^ ]*\) tls_ms=[0-9]* resumed=\(.\).*|\1 \2 \3 \4|p' \
+    "$access_log"
+}
+
+said_there() {
+  sed -n 's/ r$/ 1/p; s/ \.$/ 0/p' "$origin_dir/tls.log"
+}
+
+both_say_the_same() {
+  wait_until 10 has_lines "$origin_dir/tls.log" $((each * ${#kinds[@]}))
+  wait_until 10 has_lines "$access_log" $((each * ${#kinds[@]}))
+  equal "$(said_here)" "$(said_there)"
+}
+
+resumed_where_tickets_are_given() {
+  equal "$(said_here | awk -v first="$first_port" '{ sum[$1 - first] += $4 }
+      END { print sum[0], sum[1], sum[2], sum[3] }')" "$((each - 1)) 0 $((each - 1)) 0"
+}
+
+# A connection that is parked shows how TLS is spoken on it, a plain one that it is not.
+connections_say_how() {
+  curl -sS --noproxy '*' --max-time 10 "$admin/connections" >"$work/rows" &&
+    python3 - "$work/rows" $((first_port + 3)) "$origin_port" <<'EOF'
+import json, sys
+rows = {row["port"]: row for row in json.load(open(sys.argv[1]))["connections"]}
+print(rows)
+over = rows[int(sys.argv[2])]
+assert over["tls"] == "TLSv1.3" and over["cipher"].startswith("TLS_"), over
+plain = rows[int(sys.argv[3])]
+assert plain["tls"] is None and plain["cipher"] is None, plain
+EOF
+}
+
+table_says_how() {
+  local table
+  table=$("$CARPOOL" connections --admin "${admin#http://}" --state parked) || return 1
+  contains "$table" "TLSv1.3"
+}
+
+plain_is_marked() {
+  via "$origin/empty" && wait_until 10 grep -q " tls=-" "$access_log"
+}
+
+origin_start
+tls_servers_start
+carpool_start --set "tls.ca_file=$origin_ca" --set pool.max_uses=1
+claim "every origin answers" fetch_all
+claim "the access log and nginx agree on version, cipher and resumption" both_say_the_same
+claim "sessions are resumed where tickets are given, and only there" resumed_where_tickets_are_given
+
+carpool_start --set "tls.ca_file=$origin_ca"
+claim "TLS 1.3 is spoken" fetch $((first_port + 3)) 13_plain
+claim "a plain connection's line says so" plain_is_marked
+claim "/connections says how TLS is spoken" connections_say_how
+claim "carpool connections shows the version" table_says_how
+done_testing
