@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "dns/order.h"
 #include "pool/dial_attempt.h"
+#include "pool/dial_choice.h"
 #include "pool/handshake.h"
 
 /* RFC 8305 §5: the recommended Connection Attempt Delay. */
@@ -27,22 +27,17 @@ struct dial {
     struct pool_key key;
     struct host *host; /* a reference, which goes to the connection */
     struct dns_ask *ask;
-    struct answer *answer;
-    unsigned turn;          /* which of the host's dials this is */
-    enum standing standing; /* of the addresses that are being tried: the good ones first */
-    size_t next;            /* of the answer's addresses */
-    bool is_final;          /* no further addresses will come */
-    bool was_asked;         /* name servers were */
+    struct choice choice; /* among the host's addresses */
+    bool is_final;        /* no further addresses will come */
+    bool was_asked;       /* name servers were */
     struct attempt_list attempts;
     unsigned attempt_count;
     unsigned pending;
     struct upstream *shaken; /* connected, its TLS handshake is under way */
     struct handshake handshake;
     unsigned handshake_count;
-    enum err err;         /* what connecting came to so far */
-    enum err held_err;    /* why addresses that are held down failed before */
-    enum err lookup_err;  /* why there are no addresses */
-    enum err refused_err; /* what the rule said of an address */
+    enum err err;        /* what connecting came to so far */
+    enum err lookup_err; /* why there are no addresses */
     struct event deadline;
     struct event pace;
     uint64_t started_us;
@@ -66,8 +61,7 @@ dial_free(struct dial *dial)
 
     if (dial->ask != NULL)
         resolver_cancel(&dial->ask);
-    if (dial->answer != NULL)
-        answer_unref(dial->answer);
+    choice_free(&dial->choice);
     event_del(&dial->deadline);
     event_del(&dial->pace);
     while ((attempt = TAILQ_FIRST(&dial->attempts)) != NULL) {
@@ -91,8 +85,8 @@ dial_end(struct dial *dial, enum err err, struct upstream *upstream)
                            .slot = dial->request.slot,
                            .upstream = upstream,
                            .err = err,
-                           .is_held_down =
-                               err != ERR_OK && err == dial->held_err && err != dial->err};
+                           .is_held_down = err != ERR_OK && err == dial->choice.held_err &&
+                                           err != dial->err};
     void (*on_end)(const struct dial_end *end) = dial->request.on_end;
 
     if (err != ERR_OK && err != ERR_CANCELLED)
@@ -105,10 +99,10 @@ dial_end(struct dial *dial, enum err err, struct upstream *upstream)
 static enum err
 dial_reason(const struct dial *dial)
 {
-    enum err err = attempt_reason(dial->held_err, dial->err);
+    enum err err = attempt_reason(dial->choice.held_err, dial->err);
 
-    if (dial->refused_err != ERR_OK)
-        return dial->refused_err;
+    if (dial->choice.refused_err != ERR_OK)
+        return dial->choice.refused_err;
     if (err != ERR_OK)
         return err;
     return dial->lookup_err != ERR_OK ? dial->lookup_err : ERR_DNS_NO_ADDRESS;
@@ -123,9 +117,9 @@ note_setup(const struct dial *dial, uint64_t now_us)
         .connect_us = now_us - dial->connect_us,
         .dns_us = dial->resolved_us - dial->started_us,
         .was_asked = dial->was_asked,
-        .is_local = dial->answer->is_local,
-        .ttl_us = dial->answer->ttl_us,
-        .until_us = dial->answer->until_us,
+        .is_local = dial->choice.answer->is_local,
+        .ttl_us = dial->choice.answer->ttl_us,
+        .until_us = dial->choice.answer->until_us,
     };
 
     ledger_note_setup(&dial->host->ledger, &setup);
@@ -158,8 +152,8 @@ dial_connected(struct dial *dial, struct attempt *attempt)
     upstream->host = dial->host;
     upstream->bucket = dial->request.slot;
     upstream->id = attempt->row->id;
-    upstream->is_by_dns = !dial->answer->is_local;
-    upstream->named_until_us = dial->answer->until_us;
+    upstream->is_by_dns = !dial->choice.answer->is_local;
+    upstream->named_until_us = dial->choice.answer->until_us;
     upstream->is_astray = is_astray(dial, &attempt->address);
     upstream->opened_us = now_us;
     upstream->used_us = now_us;
@@ -172,73 +166,12 @@ dial_connected(struct dial *dial, struct attempt *attempt)
     return upstream;
 }
 
-/* May the address at this position be tried now, that is by the rule and as it stands? */
-static bool
-may_try(struct dial *dial, size_t position, struct address *address)
-{
-    enum standing standing;
-    enum err err;
-
-    *address = order_pick(dial->answer, position, dial->turn);
-    if (attempts_had(&dial->attempts, address))
-        return false;
-    address_set_port(address, dial->key.port);
-    err = dial->request.rule(dial->request.rule_arg, address, !dial->answer->is_local);
-    if (err != ERR_OK) {
-        dial->refused_err = err;
-        return false;
-    }
-    standing = holddown_ask(dial->request.lane->pool->holddown, &dial->key, address, &err);
-    if (standing == STANDING_HELD)
-        dial->held_err = attempt_reason(dial->held_err, err);
-    return standing <= dial->standing;
-}
-
-/* That of a shared key goes first unless it is held down: what is opened there can be shared.
- */
-static bool
-shared_address(struct dial *dial, struct address *address)
-{
-    enum standing standing = dial->standing;
-    struct address shared;
-    bool is_found = false;
-
-    if (dial->attempt_count > 0 || !pool_key_shared(&dial->key, &shared))
-        return false;
-    dial->standing = STANDING_DOUBTFUL;
-    for (size_t i = 0; i < dial->answer->count && !is_found; i++) {
-        struct address picked = order_pick(dial->answer, i, dial->turn);
-        struct address plain = address_unmapped(&picked);
-
-        is_found = address_equal_ip(&plain, &shared) && may_try(dial, i, address);
-    }
-    dial->standing = standing;
-    return is_found;
-}
-
-/*
- * The next address that was not tried yet: first of the good ones, then of the doubtful ones.
- * One that is held down is only for a request that was sent before, on a connection that proved
- * dead: that must not fail where it would not have, had it gone on a new connection at once.
- */
+/* The next address to try; nobody asks for one once the lease is gone, or there were enough. */
 static bool
 next_address(struct dial *dial, struct address *address)
 {
-    enum standing last = dial->request.is_retry ? STANDING_HELD : STANDING_DOUBTFUL;
-
-    if (dial->answer == NULL || dial->request.lease == NULL)
-        return false;
-    if (shared_address(dial, address))
-        return true;
-    for (;;) {
-        while (dial->next < dial->answer->count && dial->attempt_count < DIAL_MOST_ATTEMPTS)
-            if (may_try(dial, dial->next++, address))
-                return true;
-        if (dial->standing == last)
-            return false;
-        dial->standing++;
-        dial->next = 0;
-    }
+    return dial->request.lease != NULL && dial->attempt_count < DIAL_MOST_ATTEMPTS &&
+           choice_next(&dial->choice, &dial->request, &dial->attempts, address);
 }
 
 static void
@@ -344,8 +277,7 @@ stop_race(struct dial *dial)
         attempt = next;
     }
     dial->pending = 0;
-    dial->standing = STANDING_GOOD;
-    dial->next = 0;
+    choice_restart(&dial->choice);
 }
 
 /* The race ends with TCP (RFC 8305 §5): nobody shakes hands with two at once. */
@@ -425,7 +357,8 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
     note_silence(dial);
     if (dial->pending > 0)
         dial_end(dial, ERR_TIMEOUT, NULL);
-    else if (dial->err != ERR_OK || dial->held_err != ERR_OK || dial->refused_err != ERR_OK)
+    else if (dial->err != ERR_OK || dial->choice.held_err != ERR_OK ||
+             dial->choice.refused_err != ERR_OK)
         dial_end(dial, dial_reason(dial), NULL);
     else
         dial_end(dial, ERR_DNS_TIMEOUT, NULL);
@@ -435,11 +368,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 static void
 dial_take_answer(struct dial *dial, struct answer *answer)
 {
-    if (dial->answer != NULL)
-        answer_unref(dial->answer);
-    dial->answer = answer;
-    dial->standing = STANDING_GOOD;
-    dial->next = 0;
+    choice_take_answer(&dial->choice, answer);
     if (dial->resolved_us == 0)
         dial->resolved_us = clock_now_us();
 }
@@ -475,7 +404,7 @@ dial_new(const struct dial_request *request)
     if (request->tls != NULL)
         tls_profile_ref(request->tls);
     dial->host = hosts_obtain(request->lane->pool->hosts, &dial->key);
-    dial->turn = atomic_fetch_add_explicit(&dial->host->turn, 1, memory_order_relaxed);
+    dial->choice.turn = atomic_fetch_add_explicit(&dial->host->turn, 1, memory_order_relaxed);
     if (request->slot != NULL)
         stat_add(&request->lane->stats[POOL_STAT_DIALS], 1);
     TAILQ_INIT(&dial->attempts);
