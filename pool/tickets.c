@@ -3,6 +3,7 @@
  */
 #include "pool/tickets.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 void
@@ -56,15 +57,24 @@ SSL_SESSION *
 tickets_take(struct tickets *tickets)
 {
     SSL_SESSION *session;
+    SSL_SESSION *copied;
+    bool is_for_once;
 
     pthread_mutex_lock(&tickets->lock);
     session = tickets->sessions[0];
-    if (session != NULL && SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION)
+    is_for_once =
+        session != NULL && SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
+    if (is_for_once)
         pop(tickets);
     else if (session != NULL)
         SSL_SESSION_up_ref(session);
     pthread_mutex_unlock(&tickets->lock);
-    return session;
+    if (session == NULL || is_for_once)
+        return session;
+    /* What stays here is never part of a connection, whose bad end would spoil it. */
+    copied = SSL_SESSION_dup(session);
+    SSL_SESSION_free(session);
+    return copied;
 }
 
 void

@@ -4,11 +4,12 @@
  * with the address that was asked and its path, so an answer from the wrong host or for another
  * client is seen. One thread, one epoll loop, libc only.
  *
- *     walk PROXY_IPV4:PORT ORIGIN_PORT HOSTS CLIENTS REQUESTS SECONDS [chance] [once]
+ *     walk PROXY_IPV4:PORT ORIGIN_PORT HOSTS CLIENTS REQUESTS SECONDS [chance] [once] [https]
  *
  * REQUESTS are shared by all clients: whoever is free asks the next host in turn or, with
  * "chance", one by dice that fall alike in each run. With "once" each request comes on a client
- * connection of its own. Prints "answered=N failed=M ms=T", the first few failures on stderr,
+ * connection of its own; with "https" they are for https:// URLs, in plain text to the proxy
+ * nevertheless. Prints "answered=N failed=M ms=T", the first few failures on stderr,
  * and ends with 0 if nothing failed within SECONDS.
  */
 #include <arpa/inet.h>
@@ -49,6 +50,7 @@ struct crowd {
     uint64_t deadline_ms;
     bool is_by_chance;
     bool is_once;
+    bool is_https;
     uint64_t dice;
     int epoll;
     struct client *clients;
@@ -147,9 +149,10 @@ static void
 on_writable(struct crowd *crowd, struct client *client)
 {
     char request[REQUEST_SIZE];
-    int size =
-        snprintf(request, sizeof(request), "GET http://%s:%u%s HTTP/1.1\r\nHost: %s:%u\r\n\r\n",
-                 client->host, crowd->port, client->path, client->host, crowd->port);
+    int size = snprintf(request, sizeof(request),
+                        "GET http%s://%s:%u%s HTTP/1.1\r\nHost: %s:%u\r\n\r\n",
+                        crowd->is_https ? "s" : "", client->host, crowd->port, client->path,
+                        client->host, crowd->port);
     ssize_t n =
         send(client->fd, request + client->sent, (size_t)size - client->sent, MSG_NOSIGNAL);
 
@@ -248,8 +251,10 @@ options_parse(struct crowd *crowd, char **options)
             crowd->is_by_chance = true;
         else if (strcmp(*options, "once") == 0)
             crowd->is_once = true;
+        else if (strcmp(*options, "https") == 0)
+            crowd->is_https = true;
         else
-            errx(2, "expected chance or once, got %s", *options);
+            errx(2, "expected chance, once or https, got %s", *options);
     }
 }
 
@@ -261,7 +266,7 @@ main(int argc, char **argv)
 
     if (argc < 7)
         errx(2, "usage: walk PROXY_IPV4:PORT ORIGIN_PORT HOSTS CLIENTS REQUESTS SECONDS "
-                "[chance] [once]");
+                "[chance] [once] [https]");
     crowd.proxy = tool_address(argv[1], false);
     crowd.port = tool_number(argv[2]);
     crowd.hosts = tool_number(argv[3]);
