@@ -233,6 +233,12 @@ dial_advance(struct dial *dial)
 static void
 dial_unshaken(struct dial *dial, enum err err)
 {
+    struct pool *pool = dial->request.lane->pool;
+
+    /* With TCP Fast Open it is only now that the address was really asked. */
+    if (err == ERR_REFUSED || err == ERR_UNREACHABLE)
+        holddown_note_failure(pool->holddown, &dial->key, &dial->shaken->row->remote, err,
+                              limit_of(&pool->limits.holddown_ms));
     dial->host = hosts_obtain(dial->request.lane->pool->hosts, &dial->key);
     upstream_close(dial->shaken, dial->request.lane->pool->table);
     dial->shaken = NULL;

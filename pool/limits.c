@@ -37,5 +37,6 @@ limits_set(struct pool_limits *limits, const struct pool_settings *settings)
     limit_set(&limits->keepalive_idle_ms, settings->keepalive.idle_ms);
     limit_set(&limits->keepalive_interval_ms, settings->keepalive.interval_ms);
     limit_set(&limits->keepalive_probes, settings->keepalive.probes);
+    limit_set(&limits->fast_open, settings->fast_open);
     limit_set(&limits->user_timeout_ms, settings->user_timeout_ms);
 }

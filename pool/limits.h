@@ -35,6 +35,7 @@ struct pool_limits {
     _Atomic unsigned keepalive_idle_ms;
     _Atomic unsigned keepalive_interval_ms;
     _Atomic unsigned keepalive_probes;
+    _Atomic unsigned fast_open;
     _Atomic unsigned user_timeout_ms;
 };
 

@@ -53,6 +53,7 @@ struct pool_settings {
     bool share_by_address;         /* of plain hosts at one address and port */
     bool follow_dns;               /* reuse no connection to an address that its name left */
     struct keepalive keepalive;
+    bool fast_open;           /* a TLS handshake begins in the SYN (RFC 7413) */
     unsigned user_timeout_ms; /* TCP_USER_TIMEOUT of all but tunnels; 0: the kernel's */
 };
 

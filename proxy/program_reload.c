@@ -40,6 +40,7 @@ program_pool_settings(const struct config *config)
         .follow_dns = config->pool_follow_dns == SWITCH_ON,
         .keepalive = {config->tcp_keepalive, config->tcp_keepalive_interval,
                       config->tcp_keepalive_probes},
+        .fast_open = config->tcp_fast_open == SWITCH_ON,
         .user_timeout_ms = config->tcp_user_timeout,
     };
 }
