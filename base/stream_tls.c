@@ -124,11 +124,16 @@ stream_tls_begin(struct stream *stream, SSL_CTX *context, const char *host)
 enum err
 stream_tls_shake(struct stream *stream)
 {
+    enum err err;
     int result;
 
     prepare();
     result = SSL_do_handshake(stream->tls);
-    return result == 1 ? ERR_OK : err_of(stream->tls, result);
+    if (result == 1)
+        return ERR_OK;
+    err = err_of(stream->tls, result);
+    /* It was reached: that it would not shake hands is what people should hear of. */
+    return err == ERR_RESET || err == ERR_CLOSED ? ERR_TLS_CUT : err;
 }
 
 bool

@@ -48,6 +48,9 @@ void message_expect_close(struct world *world, struct peer *peer);
 void message_expect_reset(struct world *world, struct peer *peer);
 void message_expect_gone(struct world *world, struct peer *peer);
 
+/* expect-some: at least a byte, and all that came with it, whatever it is. */
+void message_expect_some(struct world *world, struct peer *peer);
+
 /* expect-nothing TIME: for so long neither a byte nor the end. */
 void message_expect_nothing(struct world *world, struct peer *peer);
 

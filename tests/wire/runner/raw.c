@@ -166,6 +166,20 @@ message_expect_gone(struct world *world, struct peer *peer)
 }
 
 void
+message_expect_some(struct world *world, struct peer *peer)
+{
+    enum fill fill = FILL_BYTES;
+
+    if (peer->in.size == 0)
+        fill = peer_fill(world, peer, WORLD_DEADLINE);
+    if (fill != FILL_BYTES) {
+        world_complain(world, "%s: nothing came", peer->name);
+        message_fail(world, peer, fill);
+    }
+    bytes_consume(&peer->in, peer->in.size);
+}
+
+void
 message_expect_nothing(struct world *world, struct peer *peer)
 {
     int64_t until = now_ms() + (int64_t)world_number(world, world_word(world, 2));

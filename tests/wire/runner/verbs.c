@@ -222,6 +222,7 @@ static const struct {
     {"expect-reset", message_expect_reset},
     {"expect-gone", message_expect_gone},
     {"expect-blocked", message_expect_blocked},
+    {"expect-some", message_expect_some},
     {"expect-nothing", message_expect_nothing},
     {"half-close", half_close},
     {"close", close_peer},
