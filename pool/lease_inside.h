@@ -6,7 +6,10 @@
 #include "pool/lane.h"
 #include "pool/lease.h"
 
-/* The lease itself: for lease.c, which gets a connection, and lease_held.c, which has one. */
+/*
+ * The lease itself: for lease.c, which gets a connection, lease_dial.c, which opens one, and
+ * lease_held.c, which has one.
+ */
 struct lease {
     struct shelf_waiter waiter;
     struct letter letter; /* posted by whoever grants */
@@ -41,6 +44,22 @@ struct lease {
 
 /* Begins a use of the connection that it has got: what is to be known of it, and the counts. */
 void lease_begin_use(struct lease *lease);
+
+/* Its wait is over: it has this connection, or none and why not. */
+void lease_hold(struct lease *lease, struct upstream *upstream);
+void lease_fail(struct lease *lease, enum err err);
+
+/* Says so to the borrower, from the loop only. The lease may be gone afterwards. */
+void lease_tell(struct lease *lease);
+
+/* Dials in its slot. */
+void lease_dial(struct lease *lease);
+
+/*
+ * Dials for a tunnel: counted apart, as it uses its connection up and holds it for as long as
+ * it likes.
+ */
+void lease_tunnel(struct lease *lease);
 
 /* When it holds nothing any more. */
 void lease_free(struct lease *lease);
