@@ -64,14 +64,44 @@ note_facts(struct handshake *handshake)
     tuple_set_tls(upstream->row, upstream->tls.version, upstream->tls.cipher);
 }
 
+/* For its host, for all hosts and for the worker. */
+static void
+count_done(struct handshake *handshake)
+{
+    const struct tls_facts *facts = &handshake->upstream->tls;
+    struct pool *pool = handshake->lane->pool;
+    stat_counter *stats = handshake->lane->stats;
+
+    ledger_note_handshake(&handshake->upstream->host->ledger, facts);
+    times_add(facts->is_resumed ? &pool->resumed_times : &pool->full_times, facts->shake_us);
+    stat_add(&stats[facts->is_resumed ? POOL_STAT_RESUMED : POOL_STAT_FULL], 1);
+    stat_add(&stats[POOL_STAT_SHAKE_TIME], facts->shake_us);
+    stat_add(&stats[POOL_STAT_SHAKE_CPU], facts->cpu_us);
+    stat_add(&stats[POOL_STAT_SHAKE_TRIPS], facts->round_trips);
+    stat_add(&stats[POOL_STAT_SHAKE_SENT], facts->sent_bytes);
+    stat_add(&stats[POOL_STAT_SHAKE_RECEIVED], facts->received_bytes);
+}
+
+/* Whatever made it fail, the next one does not build on the same ticket. */
+static void
+count_failed(struct handshake *handshake)
+{
+    struct host *host = handshake->upstream->host;
+
+    tickets_drop(&host->tickets);
+    ledger_add(&host->ledger, LEDGER_SHAKE_FAILED, 1);
+    stat_add(&handshake->lane->stats[POOL_STAT_SHAKE_FAILED], 1);
+}
+
 static void
 finish(struct handshake *handshake, enum err err)
 {
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
         note_facts(handshake);
-    /* Whatever made it fail, the next one does not build on the same ticket. */
-    else
-        tickets_drop(&handshake->upstream->host->tickets);
+        count_done(handshake);
+    } else {
+        count_failed(handshake);
+    }
     handshake_stop(handshake);
     handshake->on_end(handshake, err);
 }

@@ -22,7 +22,7 @@ rank_of(const struct ledger_figures *figures, enum host_order order)
 {
     switch (order) {
     case HOSTS_BY_SAVED:
-        return figures->counts[LEDGER_SAVED_CONNECT] + figures->counts[LEDGER_SAVED_DNS];
+        return ledger_saved_us(figures);
     case HOSTS_BY_REQUESTS:
         return figures->counts[LEDGER_REQUESTS];
     case HOSTS_BY_OPENED:
@@ -92,6 +92,7 @@ on_host(const struct host *host, void *arg)
 {
     struct gathering *gathering = arg;
     struct host_row row = {.port = host->key.port,
+                           .is_tls = host->key.tls != 0,
                            .idle_limit_ms = habit_limit_ms(&host->habit)};
 
     ledger_read_counts(&host->ledger, &row.figures);

@@ -15,6 +15,7 @@ enum host_order { HOSTS_BY_SAVED, HOSTS_BY_REQUESTS, HOSTS_BY_OPENED, HOSTS_BY_T
 struct host_row {
     char host[POOL_HOST_SIZE];
     uint16_t port;
+    bool is_tls;
     unsigned idle_limit_ms; /* learned: connections idle for longer are retired; 0: none */
     uint64_t rank;          /* what the order goes by */
     struct ledger_figures figures;

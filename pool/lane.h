@@ -26,6 +26,8 @@ struct pool {
     struct hosts *hosts;
     struct times connect_times; /* of new connections to whatever host */
     struct times dns_times;
+    struct times full_times; /* TLS handshakes, of either kind */
+    struct times resumed_times;
     struct quarantine *quarantine;
     struct quotas *quotas;
     _Atomic uint64_t swept_us; /* what was parked then was seen alive after that */

@@ -32,6 +32,7 @@ count_saving(struct lease *lease)
     ledger_credit(&lease->upstream->host->ledger, &lease->saving);
     stat_add(&stats[POOL_STAT_SAVED_CONNECT], lease->saving.connect_us);
     stat_add(&stats[POOL_STAT_SAVED_DNS], lease->saving.dns_us);
+    stat_add(&stats[POOL_STAT_SAVED_SHAKE], lease->saving.shake_us);
     lease->saving = (struct saving){0};
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "dns/cache.h"
+#include "pool/upstream.h"
 
 static uint64_t
 load(const _Atomic uint64_t *value)
@@ -118,6 +119,34 @@ ledger_note_setup(struct ledger *ledger, const struct setup *setup)
     atomic_store_explicit(&ledger->name_until_us, name_until(setup), memory_order_relaxed);
 }
 
+void
+ledger_note_handshake(struct ledger *ledger, const struct tls_facts *facts)
+{
+    enum ledger_count first = facts->is_resumed ? LEDGER_RESUMED : LEDGER_FULL;
+
+    ledger_add(ledger, first, 1);
+    ledger_add(ledger, first + (LEDGER_FULL_TRIPS - LEDGER_FULL), facts->round_trips);
+    ledger_add(ledger, first + (LEDGER_FULL_SENT - LEDGER_FULL), facts->sent_bytes);
+    ledger_add(ledger, first + (LEDGER_FULL_RECEIVED - LEDGER_FULL), facts->received_bytes);
+    ledger_add(ledger, first + (LEDGER_FULL_CPU - LEDGER_FULL), facts->cpu_us);
+    times_add(facts->is_resumed ? &ledger->resumed : &ledger->full, facts->shake_us);
+}
+
+/*
+ * The handshake of a new connection would be a short one if its host would resume. Where it
+ * ever did, that is what is credited: the lesser of both. Plain hosts have neither.
+ */
+static uint64_t
+usual_shake_us(struct ledger *ledger)
+{
+    uint32_t full_us = atomic_load(&ledger->full.median);
+    uint32_t resumed_us = atomic_load(&ledger->resumed.median);
+
+    if (full_us == 0)
+        return resumed_us;
+    return resumed_us != 0 && resumed_us < full_us ? resumed_us : full_us;
+}
+
 /*
  * Would a new connection have had to wait for name servers? Where it comes in the last part of
  * the answer's time it would not, but the cache would have asked anew ahead of its end. Of
@@ -141,7 +170,8 @@ would_ask(struct ledger *ledger)
 struct saving
 ledger_weigh(struct ledger *ledger)
 {
-    struct saving saving = {.connect_us = atomic_load(&ledger->connect.median)};
+    struct saving saving = {.connect_us = atomic_load(&ledger->connect.median),
+                            .shake_us = usual_shake_us(ledger)};
 
     if (would_ask(ledger)) {
         saving.is_lookup = true;
@@ -157,6 +187,8 @@ ledger_credit(struct ledger *ledger, const struct saving *saving)
         ledger_add(ledger, LEDGER_SAVED_CONNECT, saving->connect_us);
     if (saving->dns_us > 0)
         ledger_add(ledger, LEDGER_SAVED_DNS, saving->dns_us);
+    if (saving->shake_us > 0)
+        ledger_add(ledger, LEDGER_SAVED_SHAKE, saving->shake_us);
     if (saving->is_lookup)
         ledger_add(ledger, LEDGER_LOOKUPS_SPARED, 1);
 }
@@ -173,6 +205,8 @@ ledger_read_times(const struct ledger *ledger, struct ledger_figures *figures)
 {
     figures->connect_us = times_median(&ledger->connect, &figures->connect_samples);
     figures->dns_us = times_median(&ledger->dns, &figures->dns_samples);
+    figures->full_us = times_median(&ledger->full, &figures->full_samples);
+    figures->resumed_us = times_median(&ledger->resumed, &figures->resumed_samples);
 }
 
 void
@@ -180,6 +214,13 @@ ledger_sum(struct ledger_figures *to, const struct ledger_figures *from)
 {
     for (unsigned i = 0; i < LEDGER_COUNT; i++)
         to->counts[i] += from->counts[i];
+}
+
+uint64_t
+ledger_saved_us(const struct ledger_figures *figures)
+{
+    return figures->counts[LEDGER_SAVED_CONNECT] + figures->counts[LEDGER_SAVED_DNS] +
+           figures->counts[LEDGER_SAVED_SHAKE];
 }
 
 const char *

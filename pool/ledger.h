@@ -41,6 +41,8 @@ struct times {
     _Atomic uint32_t median;
 };
 
+struct tls_facts;
+
 /* How long a new connection took to set up. */
 struct setup {
     uint64_t connect_us; /* from the first address tried to the connection */
@@ -55,6 +57,8 @@ struct ledger {
     _Atomic uint64_t counts[LEDGER_COUNT];
     struct times connect;
     struct times dns;
+    struct times full; /* TLS handshakes, of either kind */
+    struct times resumed;
     _Atomic unsigned
         last_loss; /* enum miss: why a connection was lost, until that explains one */
     _Atomic uint64_t name_ttl_us;
@@ -66,6 +70,7 @@ struct ledger {
 struct saving {
     uint64_t connect_us;
     uint64_t dns_us;
+    uint64_t shake_us;
     bool is_lookup; /* the name would not have been known any more */
 };
 
@@ -76,6 +81,9 @@ void ledger_add(struct ledger *ledger, enum ledger_count count, uint64_t amount)
 
 /* A connection was set up now; its dial is over. */
 void ledger_note_setup(struct ledger *ledger, const struct setup *setup);
+
+/* A TLS handshake with it is done. What it came to is in figures of its kind. */
+void ledger_note_handshake(struct ledger *ledger, const struct tls_facts *facts);
 
 /*
  * A request goes over a connection that others used before. What that spares it, had a new
@@ -101,8 +109,12 @@ struct ledger_figures {
     uint64_t counts[LEDGER_COUNT];
     uint32_t connect_us; /* the medians; 0: nothing was measured */
     uint32_t dns_us;
+    uint32_t full_us;
+    uint32_t resumed_us;
     unsigned connect_samples; /* of how many times */
     unsigned dns_samples;
+    unsigned full_samples;
+    unsigned resumed_samples;
 };
 
 void ledger_read_counts(const struct ledger *ledger, struct ledger_figures *figures);
@@ -113,6 +125,9 @@ uint32_t times_median(const struct times *times, unsigned *samples);
 
 /* Sums the counts up; medians are no sums and stay as they are. */
 void ledger_sum(struct ledger_figures *to, const struct ledger_figures *from);
+
+/* All that reuse saved, in microseconds. */
+uint64_t ledger_saved_us(const struct ledger_figures *figures);
 
 /* The word for a count, as in /hosts; misses have theirs from miss_word(). */
 const char *ledger_word(enum ledger_count count);

@@ -172,6 +172,8 @@ pool_hosts(struct pool *pool, enum host_order order, struct host_row *rows, size
 
     total->connect_us = times_median(&pool->connect_times, &total->connect_samples);
     total->dns_us = times_median(&pool->dns_times, &total->dns_samples);
+    total->full_us = times_median(&pool->full_times, &total->full_samples);
+    total->resumed_us = times_median(&pool->resumed_times, &total->resumed_samples);
     return count;
 }
 

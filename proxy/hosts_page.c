@@ -114,8 +114,7 @@ add_counts(json_t *to, const struct ledger_figures *figures)
     for (unsigned i = 0; i < LEDGER_MISSES; i++)
         json_object_set_new(to, ledger_word(i), number(counts[i]));
     json_object_set_new(to, "dead_ratio", ratio_of(dead, reused + counts[LEDGER_FOUND_DEAD]));
-    json_object_set_new(to, "saved_us",
-                        number(counts[LEDGER_SAVED_CONNECT] + counts[LEDGER_SAVED_DNS]));
+    json_object_set_new(to, "saved_us", number(ledger_saved_us(figures)));
     json_object_set_new(to, "reuse_ratio", ratio_of(reused, reused + counts[LEDGER_OPENED]));
     json_object_set_new(to, "misses", misses_of(figures));
 }
@@ -128,6 +127,12 @@ add_times(json_t *to, const struct ledger_figures *figures)
     json_object_set_new(to, "connect_samples", number(figures->connect_samples));
     json_object_set_new(to, "dns_median_us", median_of(figures->dns_us, figures->dns_samples));
     json_object_set_new(to, "dns_samples", number(figures->dns_samples));
+    json_object_set_new(to, "handshakes_full_median_us",
+                        median_of(figures->full_us, figures->full_samples));
+    json_object_set_new(to, "handshakes_full_samples", number(figures->full_samples));
+    json_object_set_new(to, "handshakes_resumed_median_us",
+                        median_of(figures->resumed_us, figures->resumed_samples));
+    json_object_set_new(to, "handshakes_resumed_samples", number(figures->resumed_samples));
 }
 
 static json_t *
@@ -141,6 +146,7 @@ host_of(const struct host_row *row)
     json_object_set_new(host, "port", number(row->port));
     add_counts(host, &row->figures);
     add_times(host, &row->figures);
+    json_object_set_new(host, "tls", json_boolean(row->is_tls));
     json_object_set_new(host, "idle_limit_ms",
                         row->idle_limit_ms > 0 ? number(row->idle_limit_ms) : json_null());
     return host;

@@ -326,7 +326,7 @@ tell_end(const struct program *program)
 
     overview_sum(&program->overview, &sums);
     (void)pool_hosts(program->pool, HOSTS_BY_SAVED, NULL, 0, &hosts);
-    saved_us = pool[POOL_STAT_SAVED_CONNECT] + pool[POOL_STAT_SAVED_DNS];
+    saved_us = ledger_saved_us(&hosts.total);
     log_event(LOG_LEVEL_INFO, "stopped",
               "requests=%llu opened=%llu reused=%llu reuse_ratio=%s tunnels=%llu "
               "connect_median_us=%lu "

@@ -90,9 +90,8 @@ add_cells(struct evbuffer *to, const struct ledger_figures *figures)
     evbuffer_add_printf(
         to, "<td>%s</td>",
         figures->connect_samples > 0 ? unit_write_span(figures->connect_us, text) : "–");
-    evbuffer_add_printf(
-        to, "<td>%s</td></tr>\n",
-        unit_write_span(counts[LEDGER_SAVED_CONNECT] + counts[LEDGER_SAVED_DNS], text));
+    evbuffer_add_printf(to, "<td>%s</td></tr>\n",
+                        unit_write_span(ledger_saved_us(figures), text));
 }
 
 /* Names come from clients. */

@@ -80,6 +80,56 @@ resumed_where_tickets_are_given() {
       END { print sum[0], sum[1], sum[2], sum[3] }')" "$((each - 1)) 0 $((each - 1)) 0"
 }
 
+# FULL RESUMED and their round trips, per host. Expected by protocol: TLS 1.2 takes two, and one where
+# it resumes (RFC 5246 §7.3); TLS 1.3 always one (RFC 8446 §2).
+hosts_count_the_same() {
+  curl -sS --noproxy '*' --max-time 10 "$admin/hosts" >"$work/hosts" &&
+    python3 - "$work/hosts" "$first_port" "$each" <<'EOF'
+import json, sys
+page, first, each = json.load(open(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+rows = {row["port"] - first: row for row in page["hosts"]}
+for at, (full, resumed, trips) in enumerate(((1, each - 1, 2), (each, 0, 2), (1, each - 1, 1), (each, 0, 1))):
+    row = rows[at]
+    print(row)
+    assert row["tls"] is True and row["handshakes_failed"] == 0
+    assert (row["handshakes_full"], row["handshakes_resumed"]) == (full, resumed)
+    assert row["handshakes_full_round_trips"] == trips * full
+    assert row["handshakes_resumed_round_trips"] == resumed
+    for kind, count in (("full", full), ("resumed", resumed)):
+        assert row["handshakes_%s_samples" % kind] == count
+        for what in ("sent_bytes", "received_bytes", "cpu_us", "median_us"):
+            assert bool(row["handshakes_%s_%s" % (kind, what)]) == (count > 0), (kind, what)
+    # a certificate is what a resumed handshake does without
+    if resumed:
+        assert row["handshakes_resumed_received_bytes"] / resumed < row["handshakes_full_received_bytes"]
+EOF
+}
+
+metrics_count_the_same() {
+  equal "$(metric upstream_tls_handshakes_full_total) $(metric upstream_tls_handshakes_resumed_total)" \
+    "$((2 + 2 * each)) $((2 * (each - 1)))" &&
+    equal "$(metric upstream_tls_handshake_round_trips_total)" $((3 + 3 * each + 2 * (each - 1))) &&
+    at_least "$(metric upstream_tls_handshake_sent_bytes_total)" 1000 &&
+    at_least "$(metric upstream_tls_handshake_received_bytes_total)" 1000
+}
+
+# Of an origin that nobody can trust: counted as failed, and nothing saved.
+failures_are_counted() {
+  fetch "$first_port" 12_tickets
+  [ "$(metric upstream_tls_handshakes_failed_total)" -ge 1 ]
+}
+
+reuse_saves_handshakes() {
+  fetch $((first_port + 3)) 13_plain && fetch $((first_port + 3)) 13_plain &&
+    curl -sS --noproxy '*' --max-time 10 "$admin/hosts" | python3 -c '
+import json, sys
+total = json.load(sys.stdin)["total"]
+print(total)
+assert total["saved_handshake_us"] > 0
+parts = ("saved_connect_us", "saved_dns_us", "saved_handshake_us")
+assert total["saved_us"] == sum(total[part] for part in parts)'
+}
+
 # A connection that is parked shows how TLS is spoken on it, a plain one that it is not.
 connections_say_how() {
   curl -sS --noproxy '*' --max-time 10 "$admin/connections" >"$work/rows" &&
@@ -110,10 +160,16 @@ carpool_start --set "tls.ca_file=$origin_ca" --set pool.max_uses=1
 claim "every origin answers" fetch_all
 claim "the access log and nginx agree on version, cipher and resumption" both_say_the_same
 claim "sessions are resumed where tickets are given, and only there" resumed_where_tickets_are_given
+claim "/hosts counts these handshakes and their round trips" hosts_count_the_same
+claim "so do the metrics" metrics_count_the_same
 
 carpool_start --set "tls.ca_file=$origin_ca"
 claim "TLS 1.3 is spoken" fetch $((first_port + 3)) 13_plain
+claim "reuse saves handshakes" reuse_saves_handshakes
 claim "a plain connection's line says so" plain_is_marked
 claim "/connections says how TLS is spoken" connections_say_how
 claim "carpool connections shows the version" table_says_how
+
+carpool_start
+claim "handshakes that fail are counted" failures_are_counted
 done_testing

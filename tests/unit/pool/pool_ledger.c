@@ -10,6 +10,7 @@
 
 #include "pool/host_rows.h"
 #include "pool/hosts.h"
+#include "pool/upstream.h"
 #include "tests/unit/pool/rig.h"
 
 #define SECOND_US UINT64_C(1000000)
@@ -195,6 +196,72 @@ lookups_that_were_never_measured_are_not_credited(void **state)
     assert_int_equal(reuse(&ledger), 200);
 }
 
+static void
+shake(struct ledger *ledger, uint64_t us, bool is_resumed)
+{
+    const struct tls_facts facts = {.shake_us = us,
+                                    .cpu_us = us / 2,
+                                    .sent_bytes = 500,
+                                    .received_bytes = is_resumed ? 200 : 3000,
+                                    .round_trips = is_resumed ? 1 : 2,
+                                    .is_resumed = is_resumed};
+
+    ledger_note_handshake(ledger, &facts);
+}
+
+static void
+handshakes_are_counted_by_kind(void **state)
+{
+    struct ledger ledger = {0};
+    struct ledger_figures figures = {0};
+
+    (void)state;
+    shake(&ledger, 900, false);
+    shake(&ledger, 1100, false);
+    shake(&ledger, 300, true);
+    ledger_read_counts(&ledger, &figures);
+    ledger_read_times(&ledger, &figures);
+    assert_int_equal(figures.counts[LEDGER_FULL], 2);
+    assert_int_equal(figures.counts[LEDGER_FULL_TRIPS], 4);
+    assert_int_equal(figures.counts[LEDGER_FULL_SENT], 1000);
+    assert_int_equal(figures.counts[LEDGER_FULL_RECEIVED], 6000);
+    assert_int_equal(figures.counts[LEDGER_FULL_CPU], 1000);
+    assert_int_equal(figures.counts[LEDGER_RESUMED], 1);
+    assert_int_equal(figures.counts[LEDGER_RESUMED_TRIPS], 1);
+    assert_int_equal(figures.counts[LEDGER_RESUMED_SENT], 500);
+    assert_int_equal(figures.counts[LEDGER_RESUMED_RECEIVED], 200);
+    assert_int_equal(figures.counts[LEDGER_RESUMED_CPU], 150);
+    assert_int_equal(figures.full_us, 1000);
+    assert_int_equal(figures.full_samples, 2);
+    assert_int_equal(figures.resumed_us, 300);
+    assert_int_equal(figures.resumed_samples, 1);
+}
+
+/* What it would have been: a full one, until the host has resumed; then what takes less. */
+static void
+reuse_saves_the_handshake_too(void **state)
+{
+    struct ledger ledger = {0};
+    struct ledger_figures figures = {0};
+
+    (void)state;
+    set_up(&ledger, 60 * SECOND_US);
+    shake(&ledger, 1000, false);
+    reuse(&ledger);
+    ledger_read_counts(&ledger, &figures);
+    assert_int_equal(figures.counts[LEDGER_SAVED_SHAKE], 1000);
+    shake(&ledger, 300, true);
+    reuse(&ledger);
+    ledger_read_counts(&ledger, &figures);
+    assert_int_equal(figures.counts[LEDGER_SAVED_SHAKE], 1300);
+    for (unsigned i = 0; i < TIMES_KEPT; i++)
+        shake(&ledger, 5000, true);
+    reuse(&ledger);
+    ledger_read_counts(&ledger, &figures);
+    assert_int_equal(figures.counts[LEDGER_SAVED_SHAKE], 2300);
+    assert_int_equal(ledger_saved_us(&figures), 2300 + 3 * 200);
+}
+
 /* ---- many hosts ---- */
 
 struct town {
@@ -377,6 +444,8 @@ main(void)
         cmocka_unit_test(local_name_is_never_looked_up),
         cmocka_unit_test(answer_past_its_time_counts_as_known_for_its_time),
         cmocka_unit_test(lookups_that_were_never_measured_are_not_credited),
+        cmocka_unit_test(handshakes_are_counted_by_kind),
+        cmocka_unit_test(reuse_saves_the_handshake_too),
         cmocka_unit_test(hosts_that_saved_most_come_first),
         cmocka_unit_test(fewer_hosts_than_asked_for_are_all_of_them),
         cmocka_unit_test(sums_keep_what_forgotten_hosts_counted),
