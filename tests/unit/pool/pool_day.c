@@ -13,49 +13,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include <sys/random.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
 #include "pool/lane.h"
-#include "tests/unit/pool/agenda.h"
-#include "tests/unit/pool/bench.h"
-#include "tests/unit/pool/town.h"
+#include "tests/unit/pool/day.h"
 
 #define SECOND_US UINT64_C(1000000)
 #define HOUR_US (3600 * SECOND_US)
 #define HOUR_MS UINT64_C(3600000)
 #define START_US (((UINT64_C(1) << 32) * 1000) - 12 * HOUR_US)
-
-struct day {
-    struct bench bench;
-    struct agenda agenda;
-    struct town town;
-    LIST_HEAD(, visit) visits;
-    unsigned held;
-    bool is_over; /* nobody comes any more */
-    uint64_t requests;
-    uint64_t reused;
-    uint64_t foreseen; /* by the oracle, to be reused */
-    uint64_t queued_in_vain;
-    uint64_t refused;
-    uint64_t audits;
-    uint64_t most_parked;
-    uint64_t last_open;
-};
-
-/* A request: the wait for a connection, then its use. */
-struct visit {
-    struct day *day;
-    struct origin *origin;
-    struct lease *lease;
-    uint64_t far; /* 0: none yet */
-    bool is_unsafe;
-    bool is_inside;
-    LIST_ENTRY(visit) entry;
-};
 
 static void
 visit_free(struct visit *visit)
@@ -63,106 +32,6 @@ visit_free(struct visit *visit)
     assert_null(visit->lease);
     LIST_REMOVE(visit, entry);
     free(visit);
-}
-
-/* ---- what must hold ---- */
-
-/* Does the pool keep to its word about what it hands out? */
-static void
-check_reused(const struct day *day, const struct visit *visit, const struct far *far)
-{
-    const struct pool_settings *settings = &day->bench.settings;
-    uint64_t now_us = agenda_now_us();
-    uint64_t idle_ms = (now_us - far->rested_us) / 1000;
-
-    assert_true(idle_ms < settings->idle_timeout_ms);
-    if (visit->origin->tells)
-        assert_true(idle_ms < visit->origin->idle_ms);
-    if (settings->max_age_ms != 0)
-        assert_true(now_us - far->opened_us < (uint64_t)settings->max_age_ms * 1000);
-    if (settings->max_uses != 0)
-        assert_true(far->uses < settings->max_uses);
-    if (visit->is_unsafe)
-        assert_true(idle_ms <= settings->fresh_for_unsafe_ms);
-}
-
-/*
- * Whoever may have any connection waits only where none is there. (While idle times are
- * learned, some stay open that nobody is given any more.)
- */
-static void
-check_none_overlooked(const struct visit *visit)
-{
-    const struct far *far;
-
-    if (visit->is_unsafe || visit->day->bench.settings.learns_idle_timeout)
-        return;
-    TAILQ_FOREACH (far, &visit->origin->fars, entry)
-        assert_true(far->is_held || far->uses == 0 || far_has_ended(far));
-}
-
-/* What the pool has parked at one origin; what it closed there is closed on both sides. */
-static uint64_t
-count_parked(const struct day *day, struct origin *origin)
-{
-    const struct pool_settings *settings = &day->bench.settings;
-    uint64_t now_us = agenda_now_us();
-    struct far *far;
-    struct far *next;
-    uint64_t count = 0;
-
-    for (far = TAILQ_FIRST(&origin->fars); far != NULL; far = next) {
-        next = TAILQ_NEXT(far, entry);
-        if (far->is_held)
-            continue;
-        if (far_has_ended(far)) {
-            far_close(origin, far);
-            continue;
-        }
-        assert_true(now_us - far->rested_us < (uint64_t)settings->idle_timeout_ms * 1000);
-        if (settings->max_age_ms != 0)
-            assert_true(now_us - far->opened_us < (uint64_t)settings->max_age_ms * 1000);
-        count++;
-    }
-    return count;
-}
-
-/* Right after a sweep: the pool's counts, its lists and what the origins see are the same. */
-static void
-audit(struct day *day)
-{
-    struct pool_gauges gauges = bench_gauges(&day->bench);
-    const struct visit *visit;
-    uint64_t parked = 0;
-    uint64_t queued = 0;
-    uint64_t hosts = 0;
-
-    for (unsigned i = 0; i < TOWN_HOSTS; i++) {
-        struct origin *origin = &day->town.origins[i];
-
-        origin_greet(&day->town, origin);
-        parked += count_parked(day, origin);
-        hosts += !TAILQ_EMPTY(&origin->fars);
-    }
-    LIST_FOREACH(visit, &day->visits, entry)
-    {
-        if (visit->far != 0)
-            hosts += origin_find_number(visit->origin, visit->far) == NULL; /* it fell */
-        else
-            queued++;
-    }
-    assert_true(shelf_is_sound(day->bench.pool->shelf));
-    assert_int_equal(gauges.parked, parked);
-    assert_int_equal(gauges.waiting, queued);
-    assert_int_equal(gauges.open, parked + day->held);
-    assert_in_range(gauges.hosts, 0, hosts + queued);
-    /* A lowered limit takes nothing away that is in use or parked, but nothing is added to it.
-     */
-    assert_true(gauges.open <= day->bench.settings.max_total || gauges.open <= day->last_open);
-    day->last_open = gauges.open;
-    day->audits++;
-    if (parked > day->most_parked)
-        day->most_parked = parked;
 }
 
 /* ---- a request ---- */
@@ -234,7 +103,7 @@ visit_begins(struct visit *visit)
     assert_false(far->is_held);
     assert_int_equal(facts->is_reused, far->uses > 0);
     if (facts->is_reused) {
-        check_reused(day, visit, far);
+        day_check_reused(day, visit, far);
         day->reused++;
     }
     far->is_held = true;
@@ -310,7 +179,7 @@ visit_comes(struct day *day, struct origin *origin)
                                                            : settings->idle_timeout_ms);
     visit->lease = lease_checkout(day->bench.lane, &request);
     if (lease_state(visit->lease) == LEASE_WAITING)
-        check_none_overlooked(visit);
+        day_check_none_overlooked(visit);
     else
         on_lease(visit);
 }
@@ -344,7 +213,7 @@ on_second(void *arg, void *of, uint64_t count)
 
     (void)of;
     pool_sweep(day->bench.pool);
-    audit(day);
+    day_audit(day);
     agenda_note(&day->agenda, 1000 + agenda_draw(&day->agenda, 9) * 1000, on_second, NULL,
                 count + 1);
 }
@@ -472,48 +341,6 @@ day_run(struct day *day, uint64_t until_us)
     }
 }
 
-/* When nobody came for a while nothing is left of the day. */
-static void
-check_nothing_left(struct day *day)
-{
-    const stat_counter *swept = pool_stats(day->bench.pool);
-    const stat_counter *lane = day->bench.stats;
-    struct pool_gauges gauges = bench_gauges(&day->bench);
-
-    assert_true(LIST_EMPTY(&day->visits));
-    assert_int_equal(day->held, 0);
-    assert_int_equal(gauges.open + gauges.parked + gauges.waiting + gauges.hosts, 0);
-    assert_true(shelf_is_sound(day->bench.pool->shelf));
-    for (unsigned i = 0; i < TOWN_HOSTS; i++)
-        origin_greet(&day->town, &day->town.origins[i]);
-    assert_int_equal(stat_read(&lane[POOL_STAT_OPENED]), day->town.accepted);
-    assert_int_equal(stat_read(&lane[POOL_STAT_CLOSED]) + stat_read(&swept[POOL_STAT_CLOSED]),
-                     day->town.accepted);
-    assert_int_equal(stat_read(&lane[POOL_STAT_REUSED]), day->reused);
-}
-
-/*
- * The oracle knows of idle times only: what max_uses, max_age and connections that end with an
- * answer take away is some hundredths of the whole. Nothing is reused that it did not foresee
- * but what was worth a wait at a cap.
- */
-static void
-check_reuse(const struct day *day)
-{
-    uint64_t queued = stat_read(&day->bench.stats[POOL_STAT_QUEUED]);
-
-    printf("%llu requests: %llu reused (foreseen %llu), %llu opened, %llu queued, %llu of them "
-           "in vain, %llu refused; %llu audits, at most %llu parked\n",
-           (unsigned long long)day->requests, (unsigned long long)day->reused,
-           (unsigned long long)day->foreseen, (unsigned long long)day->town.accepted,
-           (unsigned long long)queued, (unsigned long long)day->queued_in_vain,
-           (unsigned long long)day->refused, (unsigned long long)day->audits,
-           (unsigned long long)day->most_parked);
-    assert_true(queued > 0);
-    assert_true(day->reused * 100 >= day->foreseen * 90);
-    assert_true(day->reused <= day->foreseen + queued);
-}
-
 static uint64_t
 seed_of_day(void)
 {
@@ -539,8 +366,8 @@ a_day_leaves_nothing_and_reuses_what_it_can(void **state)
     day_run(day, START_US + 24 * HOUR_US);
     day->is_over = true;
     day_run(day, START_US + 24 * HOUR_US + 180 * SECOND_US);
-    check_nothing_left(day);
-    check_reuse(day);
+    day_check_nothing_left(day);
+    day_check_reuse(day);
     town_fini(&day->town);
     agenda_fini(&day->agenda);
     bench_fini(&day->bench);
