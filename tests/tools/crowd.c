@@ -2,7 +2,7 @@
  * Many clients of a proxy at once, for tests: all of them are connected before the first one
  * asks. Each asks for a URL of its own and must get that URL's path back as the body (what
  * stands behind a blank is padding), so an answer that reaches the wrong client is seen. One
- * thread, one poll loop, libc only.
+ * thread, one poll loop.
  *
  *     crowd PROXY_IPV4:PORT URL CLIENTS ROUNDS SECONDS [leave]
  *
@@ -10,7 +10,6 @@
  * each sends its first request and hangs up. Prints "answered=N failed=M ms=T", the first few
  * failures on stderr, and ends with 0 if nothing failed within SECONDS.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -21,10 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/tools/tool.h"
 
 #define ANSWER_SIZE 4096
 #define REQUEST_SIZE 1024
@@ -56,15 +55,6 @@ struct crowd {
     unsigned answered;
     unsigned failed;
 };
-
-static uint64_t
-now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
 {
@@ -278,12 +268,12 @@ crowd_run(struct crowd *crowd)
 
     for (i = 0; i < crowd->count; i++)
         client_connect(crowd, i);
-    while (crowd->waiting > 0 && now_ms() < crowd->deadline_ms)
+    while (crowd->waiting > 0 && tool_now_ms() < crowd->deadline_ms)
         crowd_turn(crowd);
     for (i = 0; i < crowd->count; i++)
         if (crowd->clients[i].state == STATE_READY)
             client_ask(crowd, i);
-    while (crowd->over < crowd->count && now_ms() < crowd->deadline_ms)
+    while (crowd->over < crowd->count && tool_now_ms() < crowd->deadline_ms)
         crowd_turn(crowd);
     for (i = 0; i < crowd->count; i++)
         if (crowd->clients[i].state != STATE_OVER)
@@ -291,57 +281,30 @@ crowd_run(struct crowd *crowd)
                         crowd->clients[i].received);
 }
 
-static void
-proxy_parse(struct crowd *crowd, const char *text)
-{
-    char host[64];
-    unsigned port;
-
-    if (sscanf(text, "%63[0-9.]:%u", host, &port) != 2 || port == 0 || port > 65535 ||
-        inet_pton(AF_INET, host, &crowd->proxy.sin_addr) != 1)
-        die("expected IPV4:PORT, got %s", text);
-    crowd->proxy.sin_family = AF_INET;
-    crowd->proxy.sin_port = htons((uint16_t)port);
-}
-
-static void
-descriptors_raise(unsigned count)
-{
-    struct rlimit limit;
-
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < count + 16)
-        die("%u clients need a higher limit of open files", count);
-}
-
 int
 main(int argc, char **argv)
 {
     struct crowd crowd = {0};
-    uint64_t start_ms = now_ms();
+    uint64_t start_ms = tool_now_ms();
 
     if (argc < 6 || argc > 7 || (argc == 7 && strcmp(argv[6], "leave") != 0))
         die("usage: crowd PROXY_IPV4:PORT URL CLIENTS ROUNDS SECONDS [leave]");
-    proxy_parse(&crowd, argv[1]);
+    crowd.proxy = tool_address(argv[1], false);
     crowd.url = argv[2];
-    crowd.count = (unsigned)strtoul(argv[3], NULL, 10);
-    crowd.rounds = (unsigned)strtoul(argv[4], NULL, 10);
-    crowd.deadline_ms = start_ms + strtoul(argv[5], NULL, 10) * 1000;
+    crowd.count = tool_number(argv[3]);
+    crowd.rounds = tool_number(argv[4]);
+    crowd.deadline_ms = start_ms + (uint64_t)tool_number(argv[5]) * 1000;
     crowd.leaves = argc == 7;
     crowd.waiting = crowd.count;
-    if (crowd.count == 0 || crowd.rounds == 0)
-        die("no clients or no rounds");
     url_path(crowd.url);
-    descriptors_raise(crowd.count);
+    tool_raise_descriptors(crowd.count);
     crowd.clients = calloc(crowd.count, sizeof(*crowd.clients));
     crowd.polls = calloc(crowd.count, sizeof(*crowd.polls));
     if (crowd.clients == NULL || crowd.polls == NULL)
         die("no memory");
     crowd_run(&crowd);
     printf("answered=%u failed=%u ms=%llu\n", crowd.answered, crowd.failed,
-           (unsigned long long)(now_ms() - start_ms));
+           (unsigned long long)(tool_now_ms() - start_ms));
     free(crowd.clients);
     free(crowd.polls);
     return crowd.failed == 0 ? 0 : 1;
