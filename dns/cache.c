@@ -193,6 +193,25 @@ cache_find(struct cache *cache, struct slice name, enum err *err, struct answer 
     return is_found;
 }
 
+bool
+cache_recall(struct cache *cache, struct slice name, enum err *err, struct answer **answer)
+{
+    struct cache_entry *entry;
+    bool is_known;
+
+    pthread_mutex_lock(&cache->lock);
+    entry = entry_of(cache, name);
+    is_known = entry != NULL && entry->is_known;
+    if (is_known)
+        *err = entry->err;
+    if (is_known && entry->err == ERR_OK) {
+        answer_ref(entry->answer);
+        *answer = entry->answer;
+    }
+    pthread_mutex_unlock(&cache->lock);
+    return is_known;
+}
+
 /* ---- taking part; all under the lock ---- */
 
 static void

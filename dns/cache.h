@@ -83,6 +83,10 @@ void cache_clear(struct cache *cache, const struct resolver_settings *settings);
 bool cache_find(struct cache *cache, struct slice name, enum err *err, struct answer **answer,
                 bool *is_due);
 
+/* The same of what was known last, although its time may be up. Any thread. */
+bool cache_recall(struct cache *cache, struct slice name, enum err *err,
+                  struct answer **answer);
+
 /*
  * Takes part in finding a name out. The claim's letter and mailbox are set. is_refresh: ask
  * although the name is known, unless somebody does already. Of CACHE_KNOWN *outcome is what it

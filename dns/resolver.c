@@ -366,7 +366,9 @@ resolver_look(struct resolver *resolver, struct slice host, struct answer **answ
         return ERR_OK;
     }
     if (!cache_find(resolver->cache, inquiry_name(&name), &err, answer, &is_due)) {
-        err = ERR_AGAIN;
+        /* Who looks less often than answers last would otherwise never see one. */
+        if (!cache_recall(resolver->cache, inquiry_name(&name), &err, answer))
+            err = ERR_AGAIN;
         is_due = true;
     }
     if (is_due)

@@ -112,7 +112,8 @@ enum err resolver_ask(struct resolver *resolver, struct slice host, dns_on_answe
 
 /*
  * What the host's name leads to as far as that is known now, or why nowhere: as resolver_ask()
- * says it at once. ERR_AGAIN where it is not known: then it is asked for, and nobody is told.
+ * says it at once. What was known last holds after its time, too, but is asked for anew.
+ * ERR_AGAIN where nothing is known: then it is asked for, and nobody is told.
  */
 enum err resolver_look(struct resolver *resolver, struct slice host, struct answer **answer);
 
