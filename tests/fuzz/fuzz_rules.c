@@ -4,6 +4,9 @@
  *     RULES | CLIENTS CONNECT_PORTS yes|no [users] | HOSTS | questions, one a line:
  *     [USER@]CLIENT METHOD HOST PORT ADDRESS
  *
+ * All come in at 127.0.0.1:3128, and those to port 443 are for https, but for CONNECT, which is
+ * for no scheme. Where there are users nobody may have https, elsewhere clients on loopback.
+ *
  * "file:@" in the rules is the list of hosts. A second reader gives the same verdicts; what is
  * said before the address is known holds for every address; what is printed reads the same.
  */
@@ -133,6 +136,7 @@ read_input(struct input *input, struct slice *rest)
         .allows_private = slice_equal(fuzz_cut_at(&settings, ' '), SLICE("yes")),
         .has_users = slice_equal(settings, SLICE("users")),
     };
+    input->setup.https_clients = input->setup.has_users ? "" : "loopback";
     plain_rules_init(&input->plain, &input->setup, hosts);
 }
 
@@ -298,14 +302,15 @@ make_host(struct slice word, char *copy)
 }
 
 static bool
-read_question(struct slice line, struct rules_question *question, struct address at[2],
+read_question(struct slice line, struct rules_question *question, struct address at[3],
               char *host)
 {
     struct slice client = fuzz_cut_at(&line, ' ');
     const char *sign = client.size > 0 ? memchr(client.data, '@', client.size) : NULL;
     uint64_t port;
 
-    *question = (struct rules_question){.client = &at[0]};
+    *question = (struct rules_question){.client = &at[0], .listener = &at[2]};
+    CHECK(address_parse(SLICE("127.0.0.1:3128"), &at[2]) == ERR_OK);
     if (sign != NULL)
         question->user = fuzz_cut_at(&client, '@');
     if (address_parse_ip(client, 1, &at[0]) != ERR_OK)
@@ -315,6 +320,8 @@ read_question(struct slice line, struct rules_question *question, struct address
     if (slice_to_number(fuzz_cut_at(&line, ' '), UINT16_MAX, &port) != ERR_OK)
         return false;
     question->port = (uint16_t)port;
+    if (!slice_equal(question->method, SLICE("CONNECT")))
+        question->scheme = port == 443 ? SLICE("https") : SLICE("http");
     if (address_parse_ip(line, 0, &at[1]) == ERR_OK)
         question->address = &at[1];
     return true;
@@ -342,7 +349,7 @@ ask(const struct input *input, const struct rules *rules, struct slice questions
     for (unsigned i = 0; i < QUESTIONS_MOST && questions.size > 0; i++) {
         struct slice line = fuzz_cut_at(&questions, '\n');
         struct rules_question question;
-        struct address at[2];
+        struct address at[3];
         char *host = fuzz_copy(line);
 
         if (read_question(line, &question, at, host)) {

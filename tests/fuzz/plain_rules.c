@@ -130,6 +130,37 @@ address_matches(struct slice element, const struct address *address, bool is_cli
            range_holds(element, &bits);
 }
 
+/* "127.0.0.1", "[::]:3128": one without a port, or with port 0, is met at any. */
+static bool
+listener_matches(struct slice element, const struct address *met)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    struct slice port = SLICE("");
+    struct bits bits;
+    struct bits wanted;
+
+    if (element.size > 0 && element.data[0] == '[') {
+        struct slice rest = element;
+
+        element = fuzz_cut_at(&rest, ']');
+        fuzz_cut(&element, 1);
+        fuzz_cut(&rest, rest.size > 0);
+        port = rest;
+    } else if (memchr(element.data, ':', element.size) ==
+               memrchr(element.data, ':', element.size)) {
+        port = element;
+        element = fuzz_cut_at(&port, ':');
+    }
+    CHECK(read_bits(element, &wanted));
+    CHECK(read_bits(slice_of(address_format_ip(met, text)), &bits));
+    wanted = undress(wanted);
+    bits = undress(bits);
+    if (port.size > 0 && strtoul(port.data, NULL, 10) != 0 &&
+        strtoul(port.data, NULL, 10) != address_port(met))
+        return false;
+    return strcmp(kind_of(&wanted), "unspecified") == 0 || begins_with(&wanted, &bits, 128);
+}
+
 /* ---- the other parts ---- */
 
 static bool
@@ -197,6 +228,10 @@ element_matches(const struct plain_rules *plain, struct slice part, struct slice
         return port_matches(element, question->port);
     case 'u':
         return user_matches(element, question->user);
+    case 'l':
+        return listener_matches(element, question->listener);
+    case 's':
+        return slice_equal(element, question->scheme);
     default:
         return slice_equal(element, question->method);
     }
@@ -294,7 +329,7 @@ struct plain_border {
     char *text;
 };
 
-#define BORDERS_MOST 5
+#define BORDERS_MOST 6
 
 static void
 add_border(struct plain_rules *plain, char part, const char *begin, const char *end)
@@ -314,6 +349,10 @@ plain_rules_init(struct plain_rules *plain, const struct rules_setup *setup, str
     add_border(plain, 'c', "deny client !", setup->clients);
     if (setup->has_users)
         add_border(plain, 'u', "deny user !known", "");
+    if (setup->https_clients != NULL)
+        add_border(plain, 's',
+                   setup->https_clients[0] != '\0' ? "deny client !loopback " : "deny ",
+                   "scheme https");
     add_border(plain, 'p', "deny client !loopback method CONNECT port !443,",
                setup->connect_ports);
     add_border(plain, 'a', "deny client !loopback address ", "loopback,link-local,unspecified");
