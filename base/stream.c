@@ -52,7 +52,7 @@ stream_write(struct stream *stream, const struct iovec *parts, int count, size_t
 bool
 stream_has_more(const struct stream *stream)
 {
-    return stream->tls != NULL && SSL_pending(stream->tls) > 0;
+    return stream->tls != NULL && stream_tls_has_more(stream);
 }
 
 uint64_t

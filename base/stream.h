@@ -45,8 +45,8 @@ enum err stream_write(struct stream *stream, const struct iovec *parts, int coun
                       size_t *sent);
 
 /*
- * Has bytes that no event will announce, since they left the socket already: with TLS, the rest
- * of a record of which only a part was asked for.
+ * Has bytes, or its end, that no event will announce, since they left the socket already: with
+ * TLS, the rest of a record of which only a part was asked for, or a close_notify.
  */
 bool stream_has_more(const struct stream *stream);
 

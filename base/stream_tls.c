@@ -181,6 +181,14 @@ stream_tls_read(struct stream *stream, void *to, size_t size, size_t *got)
     return ERR_OK;
 }
 
+bool
+stream_tls_has_more(const struct stream *stream)
+{
+    /* A close_notify was read with the last bytes. Not everybody sends a FIN behind it. */
+    return SSL_pending(stream->tls) > 0 ||
+           (SSL_get_shutdown(stream->tls) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
 /* Puts the parts from an offset on together, as many as a record holds. */
 static size_t
 fill_record(char *record, const struct iovec *parts, int count, size_t skip)

@@ -292,6 +292,25 @@ rest_of_a_record_is_announced_by_nobody_else(void **state)
     tls_peer_close(&peer);
 }
 
+/* A close_notify without a FIN behind it, as "openssl s_server -www" ends an answer. */
+static void
+end_behind_the_last_bytes_is_announced_by_nobody_else(void **state)
+{
+    struct tls_peer peer;
+    struct stream *stream = greeted(&peer);
+    char text[8];
+    size_t count;
+
+    (void)state;
+    say(&peer, "bye");
+    SSL_shutdown(peer.server);
+    assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
+    assert_int_equal(count, 3);
+    assert_true(stream_has_more(stream));
+    assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_CLOSED);
+    tls_peer_close(&peer);
+}
+
 /* Reads what the server has got so far, behind what it had. */
 static size_t
 take(struct tls_peer *peer, char *to, size_t had, size_t room)
@@ -389,6 +408,7 @@ main(void)
         cmocka_unit_test(close_notify_is_an_end),
         cmocka_unit_test(end_without_close_notify_is_a_cut),
         cmocka_unit_test(rest_of_a_record_is_announced_by_nobody_else),
+        cmocka_unit_test(end_behind_the_last_bytes_is_announced_by_nobody_else),
         cmocka_unit_test(full_socket_loses_and_doubles_nothing),
         cmocka_unit_test(last_word_is_close_notify),
         cmocka_unit_test(finished_stream_can_still_be_read),
