@@ -205,8 +205,22 @@ resolver_free(struct resolver *resolver)
     free(resolver);
 }
 
-enum err
-resolver_reload(struct resolver *resolver, const struct resolver_settings *settings)
+static bool
+settings_equal(const struct resolver_settings *a, const struct resolver_settings *b)
+{
+    return strcmp(a->servers, b->servers) == 0 && strcmp(a->hosts_file, b->hosts_file) == 0 &&
+           strcmp(a->resolv_conf, b->resolv_conf) == 0 && a->family == b->family &&
+           a->timeout_ms == b->timeout_ms && a->tries == b->tries &&
+           a->min_ttl_ms == b->min_ttl_ms && a->max_ttl_ms == b->max_ttl_ms &&
+           a->negative_ttl_ms == b->negative_ttl_ms &&
+           a->max_negative_ttl_ms == b->max_negative_ttl_ms &&
+           a->serve_stale_ms == b->serve_stale_ms && a->cache_size == b->cache_size &&
+           a->max_inflight == b->max_inflight;
+}
+
+/* Begins anew with these settings: nothing that was found out under others holds. */
+static enum err
+resolver_restart(struct resolver *resolver, const struct resolver_settings *settings)
 {
     struct resolver_settings copy = *settings; /* it may be our own */
     struct channel *channel;
@@ -223,6 +237,20 @@ resolver_reload(struct resolver *resolver, const struct resolver_settings *setti
         inquiry_close(resolver, question);
     }
     cache_clear(resolver->cache, &copy);
+    hosts_fini(&resolver->hosts);
+    hosts_init(&resolver->hosts, resolver->settings.hosts_file);
+    return ERR_OK;
+}
+
+enum err
+resolver_reload(struct resolver *resolver, const struct resolver_settings *settings)
+{
+    struct file_stamp now;
+
+    file_stamp_take(&now, resolv_conf_path(resolver));
+    if (!settings_equal(settings, &resolver->settings) ||
+        !file_stamp_equal(&now, &resolver->resolv_conf))
+        return resolver_restart(resolver, settings);
     hosts_fini(&resolver->hosts);
     hosts_init(&resolver->hosts, resolver->settings.hosts_file);
     return ERR_OK;
@@ -261,7 +289,7 @@ resolver_follow_resolv_conf(struct resolver *resolver)
     if (!file_stamp_changed(&resolver->resolv_conf, path, RESOLV_CONF_LOOK_MS) ||
         !resolver->resolv_conf.is_there)
         return;
-    err = resolver_reload(resolver, &resolver->settings);
+    err = resolver_restart(resolver, &resolver->settings);
     if (err == ERR_OK)
         log_event(LOG_LEVEL_INFO, "name servers read again", "file=%s", path);
     else

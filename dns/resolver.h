@@ -94,8 +94,9 @@ enum err resolver_new(const struct resolver_setup *setup,
 void resolver_free(struct resolver *resolver);
 
 /*
- * New settings, or the same ones after resolv.conf or hosts changed: a new channel for new
- * questions; the old one lives until its own are answered. The cache is emptied.
+ * New settings: a new channel for new questions; the old one lives until its own are answered.
+ * The cache is emptied. With the same settings, and name servers that are the same, what was
+ * found out stays, and only the hosts file is read again.
  * On failure the resolver goes on as it was. A changed resolv.conf is noticed and followed
  * without this call, within two seconds, when a question is about to be asked.
  */

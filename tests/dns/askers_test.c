@@ -299,6 +299,17 @@ question_under_way_survives_a_reload(void **state)
     server_stop(&other);
 }
 
+/* Old answers as well, which may be all that there is while no name server answers. */
+static void
+reload_of_the_same_settings_keeps_what_is_known(void **state)
+{
+    struct desk *desk = *state;
+
+    assert_resolves(desk, "four.test", "127.0.0.4");
+    assert_int_equal(resolver_reload(desk->resolver, &desk->settings), ERR_OK);
+    assert_known(desk, "four.test", "127.0.0.4");
+}
+
 static void
 reload_with_unreadable_servers_changes_nothing(void **state)
 {
@@ -416,6 +427,7 @@ main(void)
         CLAIM(resolver_that_is_freed_takes_no_question),
         CLAIM(answer_may_ask_for_the_same_name_again),
         CLAIM(question_under_way_survives_a_reload),
+        CLAIM(reload_of_the_same_settings_keeps_what_is_known),
         CLAIM(reload_with_unreadable_servers_changes_nothing),
         CLAIM(more_questions_than_allowed_are_refused),
         CLAIM(name_is_asked_for_once_by_all_threads),
