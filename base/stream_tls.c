@@ -186,7 +186,8 @@ stream_tls_has_more(const struct stream *stream)
 {
     /* A close_notify was read with the last bytes. Not everybody sends a FIN behind it. */
     return SSL_pending(stream->tls) > 0 ||
-           (SSL_get_shutdown(stream->tls) & SSL_RECEIVED_SHUTDOWN) != 0;
+           (SSL_get_shutdown(stream->tls) & SSL_RECEIVED_SHUTDOWN) != 0 ||
+           SSL_in_init(stream->tls); /* which it is again after an error that was fatal */
 }
 
 /* Puts the parts from an offset on together, as many as a record holds. */

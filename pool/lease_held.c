@@ -271,6 +271,8 @@ lease_pin(struct lease *lease)
     stat_add(&lease->lane->stats[POOL_STAT_PINNED], 1);
     lease->is_pinned = true;
     lease->upstream->bucket = NULL;
+    /* Its key is of no more interest: nobody else will ever ask for it. */
+    lease->upstream->is_astray = false;
     if (lease->is_tunnel) {
         atomic_fetch_sub(&pool->tunnels, 1);
     } else {

@@ -203,8 +203,9 @@ pool_probe(struct pool *pool, const struct pool_key *key, const struct stream *s
 void
 pool_note_end(struct pool *pool, const struct upstream *upstream)
 {
-    uint64_t now_us = clock_now_us();
+    /* First, so that it is not later than now, whatever happens in between. */
     uint64_t alive_us = atomic_load_explicit(&pool->swept_us, memory_order_relaxed);
+    uint64_t now_us = clock_now_us();
     uint64_t gone_us = now_us;
     unsigned age_ms;
 

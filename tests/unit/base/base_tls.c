@@ -323,6 +323,27 @@ take(struct tls_peer *peer, char *to, size_t had, size_t room)
 }
 
 static void
+error_behind_the_last_bytes_is_announced_by_nobody_else(void **state)
+{
+    struct tls_peer peer;
+    struct stream *stream = greeted(&peer);
+    char text[8];
+    size_t count;
+    enum err err;
+
+    (void)state;
+    assert_false(stream_has_more(stream));
+    say(&peer, "last");
+    assert_int_equal(write(peer.theirs, "no record at all", 16), 16);
+    assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
+    assert_int_equal(count, 4);
+    assert_true(stream_has_more(stream));
+    err = stream_read(stream, text, sizeof(text), &count);
+    assert_true(err != ERR_OK && err != ERR_AGAIN && err != ERR_CLOSED);
+    tls_peer_close(&peer);
+}
+
+static void
 full_socket_loses_and_doubles_nothing(void **state)
 {
     enum { SIZE = 4 * 1024 * 1024 };
@@ -409,6 +430,7 @@ main(void)
         cmocka_unit_test(end_without_close_notify_is_a_cut),
         cmocka_unit_test(rest_of_a_record_is_announced_by_nobody_else),
         cmocka_unit_test(end_behind_the_last_bytes_is_announced_by_nobody_else),
+        cmocka_unit_test(error_behind_the_last_bytes_is_announced_by_nobody_else),
         cmocka_unit_test(full_socket_loses_and_doubles_nothing),
         cmocka_unit_test(last_word_is_close_notify),
         cmocka_unit_test(finished_stream_can_still_be_read),

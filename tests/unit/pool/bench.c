@@ -233,6 +233,21 @@ origin_port(int fd)
     return address_port(&address);
 }
 
+void
+origin_open_two(const char *first_ip, const char *second_ip, int *first, int *second)
+{
+    *second = -1;
+    /* What is free at one address may be another test's at the other. */
+    for (unsigned tries = 0; tries < 100 && *second == -1; tries++) {
+        *first = origin_open(first_ip, 0, 8);
+        assert_int_not_equal(*first, -1);
+        *second = origin_open(second_ip, origin_port(*first), 8);
+        if (*second == -1)
+            close(*first);
+    }
+    assert_int_not_equal(*second, -1);
+}
+
 int
 origin_accept(int fd)
 {

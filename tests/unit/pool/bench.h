@@ -85,6 +85,9 @@ struct pool_gauges bench_gauges(struct bench *bench);
 int origin_open(const char *ip, uint16_t port, int backlog);
 uint16_t origin_port(int fd);
 
+/* Two of them on one port, which is free at both addresses. */
+void origin_open_two(const char *first_ip, const char *second_ip, int *first, int *second);
+
 /* Accepts what came in. */
 int origin_accept(int fd);
 

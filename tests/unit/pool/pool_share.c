@@ -51,9 +51,10 @@ order_of_addresses_splits_nothing(void **state)
     struct bench *bench = *state;
     struct guest guest = {0};
     struct guest other = {0};
-    int low = origin_open("127.0.0.2", 0, 8);
-    int high = origin_open("127.0.0.3", origin_port(low), 8);
+    int low;
+    int high;
 
+    origin_open_two("127.0.0.2", "127.0.0.3", &low, &high);
     set_sharing(bench);
     bench_host(bench, "127.0.0.3", "a.test");
     bench_host(bench, "127.0.0.2", "a.test");
@@ -93,9 +94,10 @@ address_that_the_rule_refuses_is_no_key(void **state)
     struct bench *bench = *state;
     struct guest guest = {.only = "127.0.0.3"};
     struct guest other = {.only = "127.0.0.2"};
-    int low = origin_open("127.0.0.2", 0, 8);
-    int high = origin_open("127.0.0.3", origin_port(low), 8);
+    int low;
+    int high;
 
+    origin_open_two("127.0.0.2", "127.0.0.3", &low, &high);
     set_sharing(bench);
     bench_host(bench, "127.0.0.2", "a.test");
     bench_host(bench, "127.0.0.3", "a.test");
