@@ -89,6 +89,25 @@ connection_to_another_address_is_nobody_elses(void **state)
 }
 
 static void
+pin_to_another_address_lasts_for_its_client(void **state)
+{
+    static const struct park_terms no_terms = {0};
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    int high = origin_open("127.0.0.3", 0, 8);
+
+    set_sharing(bench);
+    bench_host(bench, "127.0.0.2", "a.test");
+    bench_host(bench, "127.0.0.3", "a.test");
+    guest_hold(bench, &guest, "a.test", origin_port(high));
+    assert_int_equal(far_end(&guest), 3);
+    assert_int_equal(lease_pin(guest.lease), ERR_OK);
+    assert_true(lease_rest(guest.lease, &no_terms) > 0);
+    lease_discard(&guest.lease);
+    close(high);
+}
+
+static void
 address_that_the_rule_refuses_is_no_key(void **state)
 {
     struct bench *bench = *state;
@@ -233,6 +252,7 @@ main(void)
         TEST(names_of_one_address_share),
         TEST(order_of_addresses_splits_nothing),
         TEST(connection_to_another_address_is_nobody_elses),
+        TEST(pin_to_another_address_lasts_for_its_client),
         TEST(address_that_the_rule_refuses_is_no_key),
         TEST(rule_hears_how_this_name_was_found),
         TEST(all_of_the_addresses_are_waited_for),
