@@ -73,7 +73,8 @@ err_of(const SSL *tls, int result)
     case SSL_ERROR_WANT_WRITE:
         return ERR_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
-        return ERR_CLOSED;
+        /* Asked again behind a fatal alert, the library calls it an end like any other. */
+        return SSL_in_init(tls) ? ERR_TLS_ALERT : ERR_CLOSED;
     case SSL_ERROR_SYSCALL:
         return number == 0 ? ERR_TLS_CUT : err_from_errno(number);
     default:

@@ -91,7 +91,7 @@ struct exchange {
 
     /* the upstream connection */
     struct lease *lease;
-    enum err lease_err;     /* why there is none */
+    enum err lease_err;     /* why there is none, or none that the origin would serve */
     bool is_held_down;      /* that is remembered, and was not tried again (pool.holddown) */
     struct watch watch;     /* open while the lease is held */
     unsigned ready;         /* WATCH_READ, WATCH_WRITE: seen and not yet used */

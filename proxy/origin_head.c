@@ -212,6 +212,17 @@ is_before_request(struct exchange *exchange, size_t got)
            stream_unacknowledged(lease_stream(exchange->lease)) >= sent_on_wire(exchange);
 }
 
+/*
+ * With TLS 1.3 we are done with the handshake before the origin has seen all of it: what it has
+ * against our certificate, or against having none, comes behind it (RFC 8446 §4.4.2.4).
+ */
+static bool
+is_refusal(const struct exchange *exchange, enum err err)
+{
+    return err == ERR_TLS_ALERT && exchange->received_here == 0 &&
+           !exchange->facts.may_be_stale;
+}
+
 enum flow
 origin_head_read(struct exchange *exchange)
 {
@@ -223,8 +234,11 @@ origin_head_read(struct exchange *exchange)
 
     if (err == ERR_AGAIN)
         return FLOW_WAIT;
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
+        if (is_refusal(exchange, err))
+            exchange->lease_err = err;
         return FLOW_ORIGIN_LOST;
+    }
     if (is_before_request(exchange, bytes.size)) {
         lease_note_stray(exchange->lease);
         exchange->is_answer_old = true;

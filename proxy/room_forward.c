@@ -51,6 +51,8 @@ origin_lost(struct exchange *exchange)
     }
     if (exchange->has_answer)
         return exchange_fail(exchange, REASON_ORIGIN_CUT, NULL);
+    if (exchange->lease_err == ERR_TLS_ALERT)
+        return exchange_fail_origin(exchange, REASON_TLS_REFUSED, err_text(ERR_TLS_ALERT));
     return exchange_fail_origin(
         exchange, exchange->is_answer_old ? REASON_ORIGIN_BROKEN : REASON_ORIGIN_CLOSED, NULL);
 }

@@ -15,20 +15,6 @@
 #include "base/stream_tls.h"
 #include "tests/unit/base/tls_peer.h"
 
-static struct stream *
-greeted(struct tls_peer *peer)
-{
-    tls_peer_open(peer, &tls_good);
-    assert_int_equal(tls_peer_shake(peer, "a.test"), ERR_OK);
-    return &peer->ours;
-}
-
-static void
-say(struct tls_peer *peer, const char *text)
-{
-    assert_int_equal(SSL_write(peer->server, text, (int)strlen(text)), (int)strlen(text));
-}
-
 static enum err
 send_text(struct stream *stream, const char *text, size_t *sent)
 {
@@ -41,7 +27,7 @@ static void
 bytes_go_both_ways(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char who[] = "who is there?";
     struct iovec parts[] = {{who, 4}, {who, 0}, {who + 4, 9}};
     char text[64] = "";
@@ -52,7 +38,7 @@ bytes_go_both_ways(void **state)
     assert_int_equal(count, 13);
     assert_int_equal(SSL_read(peer.server, text, sizeof(text)), 13);
     assert_memory_equal(text, "who is there?", 13);
-    say(&peer, "me");
+    tls_peer_say(&peer, "me");
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
     assert_int_equal(count, 2);
     assert_memory_equal(text, "me", 2);
@@ -79,7 +65,7 @@ name_is_told_to_the_server(void **state)
     struct tls_peer peer;
 
     (void)state;
-    greeted(&peer);
+    tls_peer_greeted(&peer);
     assert_string_equal(SSL_get_servername(peer.server, TLSEXT_NAMETYPE_host_name), "a.test");
     tls_peer_close(&peer);
 }
@@ -145,7 +131,7 @@ static void
 late_ticket_is_no_byte_for_us(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
 
     (void)state;
     assert_int_equal(stream_pulse(stream), PULSE_QUIET);
@@ -159,7 +145,7 @@ static void
 key_update_is_no_byte_for_us(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char text[8];
     size_t count;
 
@@ -169,7 +155,7 @@ key_update_is_no_byte_for_us(void **state)
     assert_int_equal(stream_pulse(stream), PULSE_QUIET);
     assert_int_equal(send_text(stream, "still here", &count), ERR_OK);
     assert_int_equal(SSL_read(peer.server, text, 5), 5);
-    say(&peer, "yes");
+    tls_peer_say(&peer, "yes");
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
     tls_peer_close(&peer);
 }
@@ -178,12 +164,12 @@ static void
 unasked_bytes_are_noise_and_stay_unread(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char byte = 0;
     size_t count;
 
     (void)state;
-    say(&peer, "x");
+    tls_peer_say(&peer, "x");
     assert_int_equal(stream_pulse(stream), PULSE_NOISY);
     assert_int_equal(stream_pulse(stream), PULSE_NOISY);
     assert_int_equal(stream_read(stream, &byte, 1, &count), ERR_OK);
@@ -196,7 +182,7 @@ static void
 part_of_a_record_is_in_doubt(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char record[512];
     BIO *caught = BIO_new(BIO_s_mem());
     int size;
@@ -204,7 +190,7 @@ part_of_a_record_is_in_doubt(void **state)
     (void)state;
     assert_int_equal(stream_pulse(stream), PULSE_QUIET);
     SSL_set0_wbio(peer.server, caught);
-    say(&peer, "late answer");
+    tls_peer_say(&peer, "late answer");
     size = BIO_read(caught, record, sizeof(record));
     assert_true(size > 8);
     assert_int_equal(write(peer.theirs, record, 8), 8);
@@ -218,7 +204,7 @@ static void
 doubt_ends_with_the_rest_of_a_ticket(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char record[1024];
     BIO *caught = BIO_new(BIO_s_mem());
     int size;
@@ -241,12 +227,12 @@ static void
 close_notify_is_an_end(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char text[8];
     size_t count;
 
     (void)state;
-    say(&peer, "bye");
+    tls_peer_say(&peer, "bye");
     assert_int_equal(SSL_shutdown(peer.server), 0);
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
     assert_int_equal(count, 3);
@@ -259,12 +245,12 @@ static void
 end_without_close_notify_is_a_cut(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char text[8];
     size_t count;
 
     (void)state;
-    say(&peer, "bye");
+    tls_peer_say(&peer, "bye");
     close(peer.theirs);
     peer.theirs = -1;
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
@@ -277,13 +263,13 @@ static void
 rest_of_a_record_is_announced_by_nobody_else(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char text[4];
     size_t count;
 
     (void)state;
     assert_false(stream_has_more(stream));
-    say(&peer, "12345678");
+    tls_peer_say(&peer, "12345678");
     assert_int_equal(stream_read(stream, text, 4, &count), ERR_OK);
     assert_true(stream_has_more(stream));
     assert_int_equal(stream_read(stream, text, 4, &count), ERR_OK);
@@ -297,12 +283,12 @@ static void
 end_behind_the_last_bytes_is_announced_by_nobody_else(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char text[8];
     size_t count;
 
     (void)state;
-    say(&peer, "bye");
+    tls_peer_say(&peer, "bye");
     SSL_shutdown(peer.server);
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
     assert_int_equal(count, 3);
@@ -311,29 +297,18 @@ end_behind_the_last_bytes_is_announced_by_nobody_else(void **state)
     tls_peer_close(&peer);
 }
 
-/* Reads what the server has got so far, behind what it had. */
-static size_t
-take(struct tls_peer *peer, char *to, size_t had, size_t room)
-{
-    size_t count = 0;
-
-    while (had < room && SSL_read_ex(peer->server, to + had, room - had, &count))
-        had += count;
-    return had;
-}
-
 static void
 error_behind_the_last_bytes_is_announced_by_nobody_else(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char text[8];
     size_t count;
     enum err err;
 
     (void)state;
     assert_false(stream_has_more(stream));
-    say(&peer, "last");
+    tls_peer_say(&peer, "last");
     assert_int_equal(write(peer.theirs, "no record at all", 16), 16);
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
     assert_int_equal(count, 4);
@@ -348,7 +323,7 @@ full_socket_loses_and_doubles_nothing(void **state)
 {
     enum { SIZE = 4 * 1024 * 1024 };
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char *sent = xcalloc(1, SIZE);
     char *received = xcalloc(1, SIZE);
     size_t sent_size = 0;
@@ -371,7 +346,7 @@ full_socket_loses_and_doubles_nothing(void **state)
         sent_size += count;
         assert_true(sent_size == SIZE || stream_is_stuck(stream));
         free(moved);
-        received_size = take(&peer, received, received_size, SIZE);
+        received_size = tls_peer_take(&peer, received, received_size, SIZE);
     }
     assert_memory_equal(sent, received, SIZE);
     assert_int_equal(sent_size, SIZE);
@@ -384,7 +359,7 @@ static void
 last_word_is_close_notify(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char byte;
 
     (void)state;
@@ -398,14 +373,14 @@ static void
 finished_stream_can_still_be_read(void **state)
 {
     struct tls_peer peer;
-    struct stream *stream = greeted(&peer);
+    struct stream *stream = tls_peer_greeted(&peer);
     char text[8];
     size_t count;
 
     (void)state;
     assert_int_equal(stream_finish(stream), ERR_OK);
     assert_int_equal(SSL_read(peer.server, text, 1), 0);
-    say(&peer, "after");
+    tls_peer_say(&peer, "after");
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
     assert_int_equal(count, 5);
     tls_peer_close(&peer);

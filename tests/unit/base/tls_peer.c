@@ -2,6 +2,7 @@
 #include "tests/unit/base/tls_peer.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -150,4 +151,28 @@ tls_peer_shake(struct tls_peer *peer, const char *host)
         (void)SSL_do_handshake(peer->server); /* how it goes is the client's to say */
     } while (err == ERR_AGAIN);
     return err;
+}
+
+struct stream *
+tls_peer_greeted(struct tls_peer *peer)
+{
+    tls_peer_open(peer, &tls_good);
+    need(tls_peer_shake(peer, "a.test") == ERR_OK);
+    return &peer->ours;
+}
+
+void
+tls_peer_say(struct tls_peer *peer, const char *text)
+{
+    need(SSL_write(peer->server, text, (int)strlen(text)) == (int)strlen(text));
+}
+
+size_t
+tls_peer_take(struct tls_peer *peer, char *to, size_t had, size_t room)
+{
+    size_t count = 0;
+
+    while (had < room && SSL_read_ex(peer->server, to + had, room - had, &count))
+        had += count;
+    return had;
 }

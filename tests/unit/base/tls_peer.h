@@ -32,4 +32,13 @@ void tls_peer_close(struct tls_peer *peer);
 /* Both sides' handshake to its end, which is the client's result. */
 enum err tls_peer_shake(struct tls_peer *peer, const char *host);
 
+/* Opens a good one and shakes hands with it: our stream. */
+struct stream *tls_peer_greeted(struct tls_peer *peer);
+
+/* The server sends this text. */
+void tls_peer_say(struct tls_peer *peer, const char *text);
+
+/* What the server has got so far goes behind what it had: how much that is then. */
+size_t tls_peer_take(struct tls_peer *peer, char *to, size_t had, size_t room);
+
 #endif
