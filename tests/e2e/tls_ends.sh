@@ -1,0 +1,168 @@
+#!/bin/bash
+# What ends a TLS connection and what does not: answers that are cut off and answers that are whole,
+# what comes while nobody asks, and both halves of a wss:// tunnel. The origin is tls_origin, which
+# does each of these when it is told to.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/e2e/tls_lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/tls_lib.sh"
+need curl python3
+
+# tls_peer_start VERSION: sets peer (URL).
+tls_peer_start() {
+  local ready
+  [ -x "$TOOLS/tls_origin" ] || give_up "$TOOLS/tls_origin is missing: script/build makes it"
+  rm -f "$work/peer.in" "$work/peer.out"
+  mkfifo "$work/peer.in" "$work/peer.out"
+  "$TOOLS/tls_origin" "$tls_dir/good.pem" "$tls_dir/good.key" "$1" \
+    <"$work/peer.in" >"$work/peer.out" &
+  children+=("$!")
+  exec {orders}>"$work/peer.in" {did}<"$work/peer.out"
+  read -r -t 20 -u "$did" ready || give_up "tls_origin said no ready line"
+  peer=https://${ready#ready }
+}
+
+tls_peer_stop() {
+  exec {orders}>&- {did}<&-
+}
+
+# told ORDER COUNT: so many connections have done it once this returns.
+told() {
+  local answer
+  echo "$1" >&"$orders"
+  read -r -t 10 -u "$did" answer && equal "$answer" "did $2"
+}
+
+# says TEXT PATH
+says() {
+  equal "$(ask "$peer$2")" "$1"
+}
+
+parked() {
+  equal "$(metric upstream_connections_parked)" "$1"
+}
+
+# None is kept, and none is held either.
+none_is_left() {
+  wait_until 5 eval 'equal "$(metric upstream_connections)" 0'
+  equal "$(metric upstream_connections)" 0
+}
+
+# --- ends of answers ---------------------------------------------------------------------------------
+
+body="all of it, or is it?"
+
+# cut_off PATH [CURL'S ARGUMENT…]: with HTTP/1.1 the last chunk is missing; with 1.0 all that can be
+# told is a reset.
+cut_off() {
+  local path=$1 got status lines
+  shift
+  lines=$(wc -l <"$access_log")
+  got=$(ask "$peer$path" "$@" 2>"$work/error")
+  status=$?
+  cat "$work/error"
+  echo "$got"
+  equal "$([ "$status" -ne 0 ] && echo noticed)" noticed || return
+  wait_until 5 has_lines "$access_log" $((lines + 1))
+  contains "$(tail -n 1 "$access_log")" reason=origin_cut
+}
+
+# --- while parked ----------------------------------------------------------------------------------
+
+# keeps ORDER: done to the parked connection, it serves the next request, too.
+keeps() {
+  served=$((served + 1))
+  told "$1" 1 && says "connection $connection request $served" /
+}
+
+keeps_all() {
+  local i
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    keeps ticket && keeps update || return
+  done
+}
+
+# loses ORDER: the parked connection is gone before anybody asks again.
+loses() {
+  connection=$((connection + 1))
+  served=1
+  told "$1" 1 && none_is_left && says "connection $connection request 1" /
+}
+
+# --- tunnels ---------------------------------------------------------------------------------------
+
+# An https:// URL with Upgrade: 64 KiB and back again, in pieces, and then the end of each half.
+tunnel_echoes() {
+  timeout 30 python3 - "$proxy_port" "$peer/echo" <<'END'
+import os, socket, sys
+port, url = int(sys.argv[1]), sys.argv[2]
+client = socket.create_connection(("127.0.0.1", port), 10)
+client.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+                % (url, url.split("/")[2])).encode())
+seen = b""
+while b"\r\n\r\n" not in seen:
+    more = client.recv(4096)
+    assert more, seen
+    seen += more
+head, seen = seen.split(b"\r\n\r\n", 1)
+assert head.startswith(b"HTTP/1.1 101 "), head
+sent = os.urandom(65536)
+for at in range(0, len(sent), 1000):
+    piece = sent[at:at + 1000]
+    client.sendall(piece)
+    while len(seen) < at + len(piece):
+        more = client.recv(65536)
+        assert more, len(seen)
+        seen += more
+assert seen == sent
+client.shutdown(socket.SHUT_WR)
+assert client.recv(1) == b"", "more than was sent"
+print("all came back")
+END
+}
+
+tunnel_is_logged() {
+  wait_until 5 grep -q "target=$peer/echo .*status=101 reason=tunnel_done" "$access_log"
+  grep "target=$peer/echo " "$access_log"
+  grep -q "target=$peer/echo .*status=101 reason=tunnel_done" "$access_log"
+}
+
+# --- the tests ---------------------------------------------------------------------------------------
+
+authority_make
+certificate good IP:127.0.0.1
+carpool_start --set "tls.ca_file=$tls_ca"
+strays=0
+for version in 1.3 1.2; do
+  tls_peer_start "$version"
+  claim "TLS $version: an answer that ends with close_notify is whole" says "$body" /whole
+  claim "… also for an old client" equal "$(ask "$peer/whole" --http1.0)" "$body"
+  claim "… one that ends without it is cut off" cut_off /cut
+  claim "… as an old client sees, too" cut_off /cut --http1.0
+  claim "… and so is one that close_notify ends before its length" cut_off /short
+  claim "nothing of these is kept" none_is_left
+
+  connection=6
+  served=1
+  claim "a connection is kept" says "connection 6 request 1" /
+  if [ "$version" = 1.3 ]; then
+    claim "… and serves on when a ticket has come meanwhile" keeps ticket
+    claim "… and when keys have changed" keeps update
+    claim "… ten times each" keeps_all
+    claim "… and is still the only one" parked 1
+  fi
+  claim "a close_notify without a FIN ends it" loses notify
+  claim "… and a FIN without a close_notify" loses cut
+  claim "an answer that nobody asked for ends it, and reaches nobody" loses noise
+  strays=$((strays + 1))
+  claim "… which is counted" equal "$(metric upstream_strays_total)" "$strays"
+
+  claim "an Upgrade for an https:// URL is a tunnel both ways" tunnel_echoes
+  claim "… and ends well" tunnel_is_logged
+  tls_peer_stop
+  claim "no connection is left when the origin is gone" none_is_left
+done
+kill -TERM "$carpool_pid"
+wait "$carpool_pid"
+claim "carpool ends well" equal "$?" 0
+done_testing
