@@ -3,12 +3,12 @@
 # carpool's memory does meanwhile; also while one side does not take what the other one sends.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/e2e/bulk_lib.sh
+. "$here/bulk_lib.sh"
 need curl
 mib=${1:-64}
 bytes=$((mib * 1048576))
-most_kib=65536
 deadline=$((60 + mib))
-counted=0
 
 origin_start
 random_file "$origin_root/bulk" "$bytes" || give_up "no test file"
@@ -28,35 +28,6 @@ up() {
   result=$?
   rm -f "$origin_root/put/$name"
   return "$result"
-}
-
-memory_is_bounded() {
-  at_most "$(peak_kib "$carpool_pid")" "$most_kib"
-}
-
-# Does this counter stand still above the first MB? Read twice, 0.3 s apart.
-stands_still() {
-  local before
-  before=$(metric "$1") || return
-  [ "$before" -gt $((counted + 1000000)) ] || return
-  sleep 0.3
-  [ "$(metric "$1")" = "$before" ]
-}
-
-# While process $1 is stopped, everything that can be buffered on the way fills up, and carpool
-# stops reading; $2 counts what it reads.
-bounded_while_stopped() {
-  local result=0
-  wait_until 20 reads_flow "$2" || return
-  kill -STOP "$1"
-  wait_until 30 stands_still "$2" || result=1
-  memory_is_bounded || result=1
-  kill -CONT "$1"
-  return "$result"
-}
-
-reads_flow() {
-  [ "$(metric "$1")" -gt $((counted + 100000)) ]
 }
 
 # The client is stopped in the middle, like a suspended laptop; it gets everything in the end.
