@@ -82,11 +82,15 @@ keeps_all() {
   done
 }
 
-# loses ORDER: the parked connection is gone before anybody asks again.
+# loses ORDER: whoever asks at once thereafter is served on another connection.
 loses() {
   connection=$((connection + 1))
-  served=1
-  told "$1" 1 && none_is_left && says "connection $connection request 1" /
+  told "$1" 1 && says "connection $connection request 1" /
+}
+
+# drops ORDER: the parked connection is closed though nobody asks.
+drops() {
+  told "$1" 1 && none_is_left
 }
 
 # --- tunnels ---------------------------------------------------------------------------------------
@@ -153,6 +157,9 @@ for version in 1.3 1.2; do
   fi
   claim "a close_notify without a FIN ends it" loses notify
   claim "… and a FIN without a close_notify" loses cut
+  claim "… which is found even if nobody asks" drops notify
+  connection=$((connection + 1))
+  claim "another one is kept" says "connection $connection request 1" /
   claim "an answer that nobody asked for ends it, and reaches nobody" loses noise
   strays=$((strays + 1))
   claim "… which is counted" equal "$(metric upstream_strays_total)" "$strays"
