@@ -89,18 +89,22 @@ shelf_make_room(struct shelf *shelf, struct bucket *bucket, struct upstream **ev
 
 /*
  * Gives a share of the total, which the caller reserved, to the oldest starving waiter of a
- * shard. self is not told but JOINED at once. NULL: nobody who starves there can be served.
- * What was evicted for it has a share of its own, which is to be given back.
+ * shard, if that still has this rank: what was evicted for the share may have been its own, and
+ * elsewhere somebody may wait who came before the next one here. self is not told but JOINED at
+ * once. NULL: nobody was served. What was evicted for it has a share of its own, which is to be
+ * given back.
  */
 static struct shelf_waiter *
-grant_starving(struct shelf *shelf, struct shard *shard, struct shelf_waiter *self,
-               struct upstream **evicted)
+grant_starving(struct shelf *shelf, struct shard *shard, uint64_t rank,
+               struct shelf_waiter *self, struct upstream **evicted)
 {
     struct shelf_waiter *waiter = NULL;
     struct bucket *bucket;
 
     pthread_mutex_lock(&shard->lock);
     bucket = TAILQ_FIRST(&shard->starving);
+    if (bucket != NULL && bucket->starving_rank > rank)
+        bucket = NULL;
     if (bucket != NULL) {
         shelf_make_room(shelf, bucket, evicted);
         shelf_note_starving(shelf, bucket);
@@ -125,12 +129,14 @@ shelf_feed(struct shelf *shelf, struct shelf_waiter *self)
         struct shard *shard = shelf_least(shelf, SHOWN_RANK);
         struct upstream *evicted = NULL;
         struct shelf_waiter *waiter;
+        uint64_t rank;
 
         if (shard == NULL)
             break;
+        rank = atomic_load(&shard->shown[SHOWN_RANK]);
         if (!obtain_share(shelf))
             break;
-        waiter = grant_starving(shelf, shard, self, &evicted);
+        waiter = grant_starving(shelf, shard, rank, self, &evicted);
         if (evicted != NULL) {
             shelf_close(shelf, evicted);
             atomic_fetch_sub(&shelf->total, 1);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,6 +236,59 @@ raised_cap_of_dials_serves_those_who_wait(void **state)
     drop_dial(rig, &takers[0]);
 }
 
+/* A host whose bucket is in the shard of another one's, or is not. */
+static void
+find_host(const char *other, bool is_same, char host[32])
+{
+    struct pool_key key = rig_key(other);
+    struct pool_key found = key;
+
+    for (unsigned i = 0;
+         found.hash == key.hash || (found.hash >> 58 == key.hash >> 58) != is_same; i++) {
+        snprintf(host, 32, "h%u.test", i);
+        found = rig_key(host);
+    }
+}
+
+/* Even where that does not help its own, and its shard has others who came later. */
+static void
+share_of_what_was_evicted_goes_to_who_starved_longest(void **state)
+{
+    struct rig *rig = *state;
+    struct taker dials[3] = {{.grants = 0}};
+    struct taker queued[3] = {{.grants = 0}};
+    char hosts[3][32] = {"a.test"};
+    struct upstream *stream;
+
+    find_host(hosts[0], false, hosts[1]);
+    find_host(hosts[0], true, hosts[2]);
+    rig->settings.max_per_host = 3;
+    rig->settings.max_dials_per_host = 1;
+    rig->settings.max_total = 5;
+    rig_configure(rig);
+    stream = rig_dial(rig, hosts[0]);
+    rig_park(rig, hosts[0]);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(rig_take(rig, &dials[i], hosts[i], SHELF_FRESH), SHELF_GOT_SLOT);
+        assert_int_equal(rig_take(rig, &queued[i], hosts[i], SHELF_FRESH), SHELF_GOT_QUEUE);
+    }
+    rig->settings.max_per_host = 2;
+    rig->settings.max_dials_per_host = 2;
+    rig_configure(rig);
+    shelf_refresh(rig->shelf);
+    assert_int_equal(rig->evicted, 1);
+    assert_int_equal(queued[0].grants, 0);
+    assert_int_equal(queued[1].grants, 1);
+    assert_int_equal(queued[2].grants, 0);
+    drop_gift(rig, &queued[1]);
+    drop_gift(rig, &queued[2]);
+    drop_dial(rig, &dials[0]);
+    drop_gift(rig, &queued[0]);
+    drop_dial(rig, &dials[1]);
+    drop_dial(rig, &dials[2]);
+    rig_close(rig, stream);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int
@@ -251,6 +305,7 @@ main(void)
         TEST(dead_stream_is_dialed_again_in_its_own_slot),
         TEST(dead_streams_are_not_all_dialed_again_at_once),
         TEST(raised_cap_of_dials_serves_those_who_wait),
+        TEST(share_of_what_was_evicted_goes_to_who_starved_longest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
