@@ -299,9 +299,11 @@ pump_watch(struct exchange *exchange)
     bool is_pending = buf_size(&exchange->to_origin) > 0;
     bool wants_more = !exchange->answer_body.is_done && !client_is_full(exchange->client) &&
                       !client_waits(exchange->client, LIMIT_DOWN);
+    /* To read on; a stream whose last write failed looks stuck as well, and is always ready. */
+    bool must_write = wants_more && stream_is_stuck(stream);
 
-    watch_want(&exchange->watch, (wants_more ? WATCH_READ : 0) |
-                                     (is_pending || stream_is_stuck(stream) ? WATCH_WRITE : 0));
+    watch_want(&exchange->watch,
+               (wants_more ? WATCH_READ : 0) | (is_pending || must_write ? WATCH_WRITE : 0));
     /* What left the socket already, no event announces. */
     if (wants_more && stream_has_more(stream))
         watch_kick(&exchange->watch);

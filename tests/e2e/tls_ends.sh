@@ -6,6 +6,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/tls_lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/tls_lib.sh"
+# shellcheck source=tests/e2e/bulk_lib.sh
+. "$here/bulk_lib.sh"
 need curl python3
 
 # tls_peer_start VERSION: sets peer (URL).
@@ -93,6 +95,22 @@ drops() {
   told "$1" 1 && none_is_left
 }
 
+# --- a client that takes nothing -----------------------------------------------------------------------
+
+# A client sends on to an origin that is gone, and takes nothing of the answer: there is nothing to do.
+rests_at_a_dead_origin() {
+  local result client
+  counted=$(metric upstream_received_bytes_total)
+  exec {client}<>"/dev/tcp/127.0.0.1/$proxy_port"
+  printf 'POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000000\r\n\r\nmore' \
+    "$peer/pour" "${peer#https://}" >&"$client"
+  wait_until 30 stands_still upstream_received_bytes_total && told reset 1 &&
+    printf 'and more' >&"$client" && rests
+  result=$?
+  exec {client}>&-
+  return "$result"
+}
+
 # --- tunnels ---------------------------------------------------------------------------------------
 
 # An https:// URL with Upgrade: 64 KiB and back again, in pieces, and then the end of each half.
@@ -166,6 +184,8 @@ for version in 1.3 1.2; do
 
   claim "an Upgrade for an https:// URL is a tunnel both ways" tunnel_echoes
   claim "… and ends well" tunnel_is_logged
+  claim "who sends on to an origin that is gone, and takes nothing, costs nothing" \
+    rests_at_a_dead_origin
   tls_peer_stop
   claim "no connection is left when the origin is gone" none_is_left
 done

@@ -10,6 +10,7 @@
  *     /whole    the same one, with close_notify, and no FIN until the other side closes
  *     /short    less than the Content-Length, then close_notify
  *     /echo     101 Switching Protocols, and from there on everything comes back
+ *     /pour     a body without end, before the request's has come
  *     others    "connection N request M", and the connection stays
  *
  * Each line on stdin is done to every connection that is open; then it prints "did N", how many
@@ -20,6 +21,7 @@
  *     noise     sends an answer that nobody asked for
  *     notify    sends close_notify, and no FIN
  *     cut       sends a FIN, and no close_notify
+ *     reset     sends a RST
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -47,6 +49,7 @@ struct peer {
     unsigned number;
     unsigned served;
     bool is_echo;
+    bool is_pouring; /* and reads no more */
     char head[HEAD_SIZE + 1];
     size_t head_size;
 };
@@ -65,6 +68,14 @@ static void
 peer_end(struct peer *peer)
 {
     close(SSL_get_fd(peer->tls));
+    SSL_free(peer->tls);
+    peer->tls = NULL;
+}
+
+static void
+peer_reset(struct peer *peer)
+{
+    tool_reset(SSL_get_fd(peer->tls));
     SSL_free(peer->tls);
     peer->tls = NULL;
 }
@@ -108,6 +119,9 @@ peer_answer(struct peer *peer, const char *path)
         peer->is_echo = true;
         peer_say_text(peer, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n"
                             "Upgrade: websocket\r\n\r\n");
+    } else if (strncmp(path, "/pour ", 6) == 0) {
+        peer->is_pouring = true;
+        peer_say_text(peer, "HTTP/1.1 200 OK\r\n\r\n");
     } else {
         int size = snprintf(body, sizeof(body), "connection %u request %u", peer->number,
                             ++peer->served);
@@ -118,7 +132,7 @@ peer_answer(struct peer *peer, const char *path)
     }
 }
 
-/* Requests have no body. */
+/* Requests have no body, or their connection serves no other one. */
 static void
 peer_take(struct peer *peer)
 {
@@ -146,6 +160,8 @@ peer_read(struct peer *peer)
         }
         peer->head_size += (size_t)got;
         peer_take(peer);
+        if (peer->is_pouring)
+            return;
     }
     switch (SSL_get_error(peer->tls, got)) {
     case SSL_ERROR_WANT_READ:
@@ -158,6 +174,30 @@ peer_read(struct peer *peer)
         break;
     }
     peer_end(peer);
+}
+
+/* As much as the socket takes now. */
+static void
+peer_pour(struct peer *peer)
+{
+    static const char much[16384];
+    int result;
+
+    ERR_clear_error();
+    do
+        result = SSL_write(peer->tls, much, sizeof(much));
+    while (result > 0);
+    if (SSL_get_error(peer->tls, result) != SSL_ERROR_WANT_WRITE)
+        peer_end(peer);
+}
+
+static void
+peer_serve(struct peer *peer)
+{
+    if (peer->is_pouring)
+        peer_pour(peer);
+    else
+        peer_read(peer);
 }
 
 static void
@@ -173,9 +213,12 @@ peer_obey(struct peer *peer, const char *order)
         SSL_shutdown(peer->tls);
     else if (strcmp(order, "cut\n") == 0)
         shutdown(SSL_get_fd(peer->tls), SHUT_WR);
+    else if (strcmp(order, "reset\n") == 0)
+        peer_reset(peer);
     else
         errx(2, "no such order: %s", order);
-    SSL_do_handshake(peer->tls); /* sends what waits behind the handshake, if anything does */
+    if (peer->tls != NULL)
+        SSL_do_handshake(peer->tls); /* sends what waits behind it, if anything does */
 }
 
 /* ---- all of them ---- */
@@ -223,16 +266,17 @@ serve(struct origin *origin)
 
     for (;;) {
         for (unsigned i = 0; i < PEERS; i++) {
-            SSL *tls = origin->peers[i].tls;
+            const struct peer *peer = &origin->peers[i];
 
             polled[i + 2] =
-                (struct pollfd){.fd = tls != NULL ? SSL_get_fd(tls) : -1, .events = POLLIN};
+                (struct pollfd){.fd = peer->tls != NULL ? SSL_get_fd(peer->tls) : -1,
+                                .events = peer->is_pouring ? POLLOUT : POLLIN};
         }
         if (poll(polled, PEERS + 2, -1) == -1 && errno != EINTR)
             errx(2, "poll: %s", strerror(errno));
         for (unsigned i = 0; i < PEERS; i++)
             if (polled[i + 2].revents != 0)
-                peer_read(&origin->peers[i]);
+                peer_serve(&origin->peers[i]);
         if (polled[1].revents != 0)
             on_connection(origin);
         if (polled[0].revents != 0)
