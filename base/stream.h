@@ -22,7 +22,7 @@ struct stream {
 enum pulse {
     PULSE_QUIET,  /* alive, nothing to read: fit for the next request */
     PULSE_NOISY,  /* bytes that nobody asked for */
-    PULSE_UNSURE, /* a part of a TLS record: a ticket perhaps, perhaps such bytes */
+    PULSE_UNSURE, /* a part of a TLS record, or too many tickets: perhaps such bytes */
     PULSE_GONE,   /* closed or broken */
 };
 

@@ -12,6 +12,8 @@
 
 /* RFC 8446 §5.1: a record holds no more. */
 #define RECORD_SIZE 16384
+/* So many tickets and new keys are taken at a time: who sends them without end must wait. */
+#define MOST_SKIPPED 16
 
 /* What people can do something about has a name of its own. */
 static enum err
@@ -117,6 +119,8 @@ stream_tls_begin(struct stream *stream, SSL_CTX *context, const char *host)
     /* What the socket took counts, and the rest may have moved when it is tried again. */
     SSL_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                           SSL_MODE_RELEASE_BUFFERS);
+    /* A call returns after each record that is none of ours to read, so it ends. */
+    SSL_clear_mode(tls, SSL_MODE_AUTO_RETRY);
     SSL_set_connect_state(tls);
     stream->tls = tls;
     return ERR_OK;
@@ -155,14 +159,23 @@ stream_tls_received(const struct stream *stream)
     return BIO_number_read(SSL_get_rbio(stream->tls));
 }
 
+/* Was it a ticket or a key that the call took, which found nothing to read? More may follow. */
+static bool
+has_skipped(const struct stream *stream, uint64_t received_before)
+{
+    return stream_tls_received(stream) != received_before && !SSL_has_pending(stream->tls);
+}
+
 enum err
 stream_tls_read(struct stream *stream, void *to, size_t size, size_t *got)
 {
     char *place = to;
     size_t total = 0;
+    unsigned skipped = 0;
 
     /* One record a call: as many as there is room for. */
     while (total < size) {
+        uint64_t before = stream_tls_received(stream);
         size_t count = 0;
         int result;
 
@@ -171,6 +184,8 @@ stream_tls_read(struct stream *stream, void *to, size_t size, size_t *got)
         if (result != 1) {
             enum err err = err_of(stream->tls, result);
 
+            if (err == ERR_AGAIN && has_skipped(stream, before) && ++skipped < MOST_SKIPPED)
+                continue;
             /* What came before an end is read first; the end is still there afterwards. */
             if (total == 0)
                 return err;
@@ -244,17 +259,22 @@ stream_tls_write(struct stream *stream, const struct iovec *parts, int count, si
 enum pulse
 stream_tls_pulse(const struct stream *stream)
 {
-    char byte;
-    size_t got = 0;
-    int result;
+    for (unsigned skipped = 0; skipped < MOST_SKIPPED; skipped++) {
+        uint64_t before = stream_tls_received(stream);
+        char byte;
+        size_t got = 0;
+        int result;
 
-    prepare();
-    result = SSL_peek_ex(stream->tls, &byte, 1, &got);
-    if (result == 1)
-        return PULSE_NOISY;
-    if (err_of(stream->tls, result) != ERR_AGAIN)
-        return PULSE_GONE;
-    return SSL_has_pending(stream->tls) ? PULSE_UNSURE : PULSE_QUIET;
+        prepare();
+        result = SSL_peek_ex(stream->tls, &byte, 1, &got);
+        if (result == 1)
+            return PULSE_NOISY;
+        if (err_of(stream->tls, result) != ERR_AGAIN)
+            return PULSE_GONE;
+        if (!has_skipped(stream, before))
+            return SSL_has_pending(stream->tls) ? PULSE_UNSURE : PULSE_QUIET;
+    }
+    return PULSE_UNSURE;
 }
 
 enum err

@@ -99,6 +99,64 @@ key_update_within_a_write_loses_nothing(void **state)
     tls_peer_close(&peer);
 }
 
+static void
+send_tickets(struct tls_peer *peer, unsigned count)
+{
+    while (count-- > 0) {
+        assert_true(SSL_new_session_ticket(peer->server));
+        assert_int_equal(SSL_do_handshake(peer->server), 1);
+    }
+}
+
+static void
+tickets_hide_nothing_behind_them(void **state)
+{
+    struct tls_peer peer;
+    struct stream *stream = tls_peer_greeted(&peer);
+    char text[8];
+    size_t count;
+
+    (void)state;
+    send_tickets(&peer, 3);
+    tls_peer_say(&peer, "noise");
+    assert_int_equal(stream_pulse(stream), PULSE_NOISY);
+    assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
+    assert_int_equal(count, 5);
+    send_tickets(&peer, 3);
+    SSL_shutdown(peer.server);
+    assert_int_equal(stream_pulse(stream), PULSE_GONE);
+    tls_peer_close(&peer);
+}
+
+/* Who sends tickets or keys without end gets our time in small portions. */
+static void
+flood_of_keys_is_taken_in_portions(void **state)
+{
+    enum { UPDATES = 200 };
+    struct tls_peer peer;
+    struct stream *stream = tls_peer_greeted(&peer);
+    uint64_t before;
+    unsigned portions = 0;
+    char text[8];
+    size_t count;
+
+    (void)state;
+    while (stream_pulse(stream) != PULSE_QUIET)
+        continue;
+    for (unsigned i = 0; i < UPDATES; i++) {
+        assert_true(SSL_key_update(peer.server, SSL_KEY_UPDATE_NOT_REQUESTED));
+        assert_int_equal(SSL_do_handshake(peer.server), 1);
+    }
+    before = stream_tls_received(stream);
+    assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_AGAIN);
+    assert_true(stream_tls_received(stream) - before < 1000);
+    while (stream_pulse(stream) == PULSE_UNSURE)
+        portions++;
+    assert_true(portions > UPDATES / 40);
+    assert_int_equal(stream_pulse(stream), PULSE_QUIET);
+    tls_peer_close(&peer);
+}
+
 int
 main(void)
 {
@@ -106,6 +164,8 @@ main(void)
         cmocka_unit_test(alert_is_no_proper_end),
         cmocka_unit_test(late_alert_is_told_whoever_reads_it_first),
         cmocka_unit_test(key_update_within_a_write_loses_nothing),
+        cmocka_unit_test(tickets_hide_nothing_behind_them),
+        cmocka_unit_test(flood_of_keys_is_taken_in_portions),
     };
 
     /* As the program does: OpenSSL writes without MSG_NOSIGNAL. */
