@@ -350,9 +350,10 @@ lease_checkout(struct lane *lane, const struct lease_request *request)
     lease->is_retry = request->want == LEASE_RETRY;
     lease->waiter.want = shelf_want_of(request->want);
     lease->waiter.on_granted = on_granted;
-    lease->waiter.client = *request->client;
-    lease->waiter.since_us = clock_now_us();
+    lease->waiter.waiting.client = *request->client;
+    lease->waiter.waiting.since_us = clock_now_us();
     lease->pass.on_entered = on_entered;
+    lease->pass.waiting = &lease->waiter.waiting;
     lease->letter.on_mail = on_mail;
     evtimer_assign(&lease->queue_timer, lane->base, on_queue_timeout, lease);
     lease->is_inside = true;
@@ -381,7 +382,7 @@ lease_renew(struct lease *lease)
     lease->state = LEASE_WAITING;
     lease->is_retry = true;
     lease->waiter.want = SHELF_FRESH;
-    lease->waiter.since_us = clock_now_us();
+    lease->waiter.waiting.since_us = clock_now_us();
     lease->is_inside = true;
     if (shelf_redial(lease->lane->pool->shelf, slot, &lease->waiter)) {
         lease->slot = slot;

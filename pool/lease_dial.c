@@ -90,7 +90,7 @@ lease_dial(struct lease *lease)
         .is_retry = lease->is_retry,
         .rule = lease->rule,
         .rule_arg = lease->rule_arg,
-        .client = &lease->waiter.client,
+        .client = &lease->waiter.waiting.client,
         .on_end = on_dial_end,
     };
 

@@ -77,7 +77,7 @@ lease_begin_use(struct lease *lease)
     if (upstream->uses == 1)
         measure(upstream, now_us);
     tuple_add(&row->uses, 1);
-    tuple_set_client(lease->lane->pool->table, row, &lease->waiter.client);
+    tuple_set_client(lease->lane->pool->table, row, &lease->waiter.waiting.client);
     tuple_set_state(row, lease->is_tunnel ? TUPLE_TUNNEL : TUPLE_LEASED);
 }
 

@@ -143,26 +143,6 @@ pool_each_connection(struct pool *pool, void (*visit)(const struct tuple_view *v
     tuple_each(pool->table, visit, arg);
 }
 
-void
-pool_each_waiting(struct pool *pool, void (*visit)(const struct waiting_view *view, void *arg),
-                  void *arg)
-{
-    struct shelf_counts counts;
-    struct waiting_view *views;
-
-    shelf_count(pool->shelf, &counts);
-    if (counts.waiting == 0)
-        return;
-    views = xcalloc(counts.waiting, sizeof(*views));
-    for (unsigned i = 0; i < SHELF_SHARDS; i++) {
-        size_t count = shelf_look_at_queues(pool->shelf, i, views, counts.waiting);
-
-        for (size_t k = 0; k < count; k++)
-            visit(&views[k], arg);
-    }
-    free(views);
-}
-
 size_t
 pool_hosts(struct pool *pool, enum host_order order, struct host_row *rows, size_t capacity,
            struct host_sums *sums)

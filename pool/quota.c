@@ -251,6 +251,26 @@ quotas_refresh(struct quotas *quotas)
     tell_all(&refresh.entered);
 }
 
+static void
+note_waiting(struct map_node *node, void *list)
+{
+    const struct quota *quota = MAP_OWNER(node, struct quota, node);
+    const struct quota_pass *pass;
+
+    TAILQ_FOREACH (pass, &quota->waiting, entry)
+        waiting_note(list, &quota->key, pass->waiting);
+}
+
+void
+quotas_look(struct quotas *quotas, struct waiting_list *list)
+{
+    for (size_t i = 0; i < QUOTA_SHARDS; i++) {
+        pthread_mutex_lock(&quotas->shards[i].lock);
+        map_each(&quotas->shards[i].map, note_waiting, list);
+        pthread_mutex_unlock(&quotas->shards[i].lock);
+    }
+}
+
 unsigned
 quotas_waiting(const struct quotas *quotas)
 {

@@ -7,6 +7,7 @@
 #include "base/slice.h"
 #include "pool/key.h"
 #include "pool/limits.h"
+#include "pool/waiting.h"
 
 /*
  * How many checkouts of one host one client may have at once: the gate before the shelf.
@@ -21,11 +22,14 @@ struct quota;
 /* A client's name, at most; what is longer is cut. */
 #define QUOTA_NAME_SIZE 16
 
-/* One checkout, embedded in its lease. on_entered is the lease's to set, the rest the quota's.
+/*
+ * One checkout, embedded in its lease. What stands before the empty line is the lease's to set,
+ * the rest the quota's.
  */
 struct quota_pass {
     /* Called once after it had to wait, by whichever thread left, without a lock. */
     void (*on_entered)(struct quota_pass *pass);
+    const struct waiting *waiting; /* lives as long as the pass, and changes only outside */
 
     struct quota *quota; /* NULL: outside, or not counted */
     bool is_waiting;     /* under the lock */
@@ -59,6 +63,9 @@ void quota_leave(struct quotas *quotas, struct quota_pass *pass);
 
 /* The cap has changed: whoever it lets in now enters. */
 void quotas_refresh(struct quotas *quotas);
+
+/* Notes those who wait. */
+void quotas_look(struct quotas *quotas, struct waiting_list *list);
 
 unsigned quotas_waiting(const struct quotas *quotas);
 

@@ -10,6 +10,7 @@
 #include "pool/limits.h"
 #include "pool/tuple.h"
 #include "pool/upstream.h"
+#include "pool/waiting.h"
 
 /*
  * The process-wide home of parked streams and of those who wait for one. It knows neither
@@ -58,8 +59,7 @@ struct shelf_waiter {
     bool has_slot; /* holds a slot already: a dial is under way or will be */
     /* Called once after a grant, by whichever thread gave, without a lock. */
     void (*on_granted)(struct shelf_waiter *waiter);
-    struct address client; /* for those who look on: whose it is, and since when it waits */
-    uint64_t since_us;
+    struct waiting waiting;
 
     enum waiter_state state;
     uint64_t rank; /* its place in the order; kept when it has to wait once more */
@@ -153,9 +153,8 @@ typedef bool shelf_match(const struct upstream *upstream, const void *arg);
 void shelf_pull(struct shelf *shelf, unsigned index, shelf_match *match, const void *arg,
                 struct upstream_list *pulled);
 
-/* Copies those who queue in a shard, at most room of them. Returns how many were copied. */
-size_t shelf_look_at_queues(struct shelf *shelf, unsigned index, struct waiting_view *views,
-                            size_t room);
+/* Notes those who queue. */
+void shelf_look_at_queues(struct shelf *shelf, struct waiting_list *list);
 
 /* How many are parked in a shard, about now. */
 size_t shelf_parked_in(const struct shelf *shelf, unsigned index);

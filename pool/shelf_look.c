@@ -71,46 +71,26 @@ shelf_pull(struct shelf *shelf, unsigned index, shelf_match *match, const void *
     pthread_mutex_unlock(&shard->lock);
 }
 
-/* Where those who queue are copied to. */
-struct queue_copy {
-    struct waiting_view *views;
-    size_t room;
-    size_t count;
-    uint64_t now_us;
-};
-
 static void
-copy_queue(struct map_node *node, void *arg)
+note_queue(struct map_node *node, void *list)
 {
     const struct bucket *bucket = MAP_OWNER(node, struct bucket, node);
     const struct shelf_waiter *waiter;
-    struct queue_copy *copy = arg;
 
-    TAILQ_FOREACH (waiter, &bucket->queued, entry) {
-        struct waiting_view *view = &copy->views[copy->count];
-
-        if (copy->count == copy->room)
-            return;
-        copy->count++;
-        memcpy(view->host, bucket->key.host, strlen(bucket->key.host) + 1);
-        view->port = bucket->key.port;
-        view->client = waiter->client;
-        view->waited_ms =
-            copy->now_us > waiter->since_us ? (copy->now_us - waiter->since_us) / 1000 : 0;
-    }
+    TAILQ_FOREACH (waiter, &bucket->queued, entry)
+        waiting_note(list, &bucket->key, &waiter->waiting);
 }
 
-size_t
-shelf_look_at_queues(struct shelf *shelf, unsigned index, struct waiting_view *views,
-                     size_t room)
+void
+shelf_look_at_queues(struct shelf *shelf, struct waiting_list *list)
 {
-    struct shard *shard = &shelf->shards[index];
-    struct queue_copy copy = {.views = views, .room = room, .now_us = clock_now_us()};
+    for (size_t i = 0; i < SHELF_SHARDS; i++) {
+        struct shard *shard = &shelf->shards[i];
 
-    pthread_mutex_lock(&shard->lock);
-    map_each(&shard->buckets, copy_queue, &copy);
-    pthread_mutex_unlock(&shard->lock);
-    return copy.count;
+        pthread_mutex_lock(&shard->lock);
+        map_each(&shard->buckets, note_queue, list);
+        pthread_mutex_unlock(&shard->lock);
+    }
 }
 
 size_t

@@ -39,14 +39,6 @@ struct tuple_view {
     const char *cipher;
 };
 
-/* A lease that queues at a cap: it has no connection, so it has no 4-tuple. A copy, too. */
-struct waiting_view {
-    struct address client; /* AF_UNSPEC: unknown */
-    char host[POOL_HOST_SIZE];
-    uint16_t port;
-    uint64_t waited_ms;
-};
-
 const char *tuple_state_word(enum tuple_state state);
 
 /*
@@ -59,9 +51,5 @@ bool pool_is_own(struct pool *pool, const struct address *accepted_local,
 /* Calls visit with each open connection, without a lock. */
 void pool_each_connection(struct pool *pool,
                           void (*visit)(const struct tuple_view *view, void *arg), void *arg);
-
-/* Likewise with each lease that queues; one that begins to meanwhile may be missing. */
-void pool_each_waiting(struct pool *pool,
-                       void (*visit)(const struct waiting_view *view, void *arg), void *arg);
 
 #endif

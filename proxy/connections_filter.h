@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "pool/tuple.h"
+#include "pool/waiting.h"
 #include "proxy/complaint.h"
 
 struct evkeyvalq;

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "pool/tuple.h"
+#include "pool/waiting.h"
 #include "proxy/connections_filter.h"
 #include "proxy/json_page.h"
 #include "proxy/overview.h"

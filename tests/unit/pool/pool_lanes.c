@@ -23,6 +23,7 @@
 #include "dns/cache.h"
 #include "pool/lease.h"
 #include "pool/tuple.h"
+#include "pool/waiting.h"
 #include "tests/unit/pool/bench.h"
 
 enum { LANES = 4, GUESTS = 8, ORIGINS = 3, HELD = 512 };

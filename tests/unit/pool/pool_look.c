@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "pool/tuple.h"
+#include "pool/waiting.h"
 #include "tests/unit/pool/bench.h"
 #include "tests/unit/pool/fakes.h"
 
@@ -175,6 +176,37 @@ those_who_queue_are_shown_and_nobody_else(void **state)
     close(origin);
 }
 
+static void
+those_whom_their_clients_cap_holds_back_are_shown(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guests[3] = {{.quota = "one"}, {.quota = "one"}, {.quota = "two"}};
+    struct queue queue = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    bench->settings.max_per_client = 1;
+    pool_configure(bench->pool, &bench->settings);
+    set_client(&guests[1], "192.0.2.1:5000");
+    guest_hold(bench, &guests[0], "127.0.0.1", origin_port(origin));
+    guest_hold(bench, &guests[2], "127.0.0.1", origin_port(origin));
+    guest_ask(bench, &guests[1], "127.0.0.1", origin_port(origin), LEASE_ANY);
+    fakes.added_us += 70000;
+    pool_each_waiting(bench->pool, on_waiting, &queue);
+    assert_int_equal(queue.count, 1);
+    assert_string_equal(queue.views[0].host, "127.0.0.1");
+    assert_int_equal(queue.views[0].port, origin_port(origin));
+    assert_true(address_equal(&queue.views[0].client, &guests[1].client));
+    assert_true(queue.views[0].waited_ms >= 70);
+    guest_park(&guests[0]);
+    guest_wait(&guests[1]);
+    queue.count = 0;
+    pool_each_waiting(bench->pool, on_waiting, &queue);
+    assert_int_equal(queue.count, 0);
+    lease_discard(&guests[1].lease);
+    lease_discard(&guests[2].lease);
+    close(origin);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 
 int
@@ -185,6 +217,7 @@ main(void)
         TEST(dial_shows_for_whom_it_is),
         TEST(path_is_measured_once_a_second_at_most),
         TEST(those_who_queue_are_shown_and_nobody_else),
+        TEST(those_whom_their_clients_cap_holds_back_are_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
