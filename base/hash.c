@@ -77,3 +77,9 @@ hash_bytes(const void *bytes, size_t size)
     sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
+
+size_t
+hash_shard(uint64_t hash, uint32_t count)
+{
+    return (size_t)((hash >> 32) * count >> 32);
+}

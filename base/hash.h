@@ -10,4 +10,10 @@
  */
 uint64_t hash_bytes(const void *bytes, size_t size);
 
+/*
+ * Which of so many shards a hash belongs to, 0 to count - 1, all alike likely. By the top bits:
+ * the maps inside the shards go by the lowest ones. Any thread.
+ */
+size_t hash_shard(uint64_t hash, uint32_t count);
+
 #endif

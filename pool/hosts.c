@@ -1,5 +1,5 @@
 /*
- * The records of hosts. 16 shards by key hash with one lock each, never held together with
+ * The records of hosts. Shards by key hash with one lock each, never held together with
  * another. No callback is called under one but the visitor's.
  */
 #include "pool/hosts.h"
@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define HOSTS_SHARDS 16u
@@ -85,11 +86,10 @@ hosts_free(struct hosts *hosts)
     free(hosts);
 }
 
-/* By the top bits of the hash, since the map goes by the lowest ones. */
 static struct hosts_shard *
 shard_of(struct hosts *hosts, const struct pool_key *key)
 {
-    return &hosts->shards[key->hash >> 60];
+    return &hosts->shards[hash_shard(key->hash, HOSTS_SHARDS)];
 }
 
 static bool

@@ -170,7 +170,7 @@ quota_enter(struct quotas *quotas, const struct pool_key *key, struct slice clie
     if (client.size > QUOTA_NAME_SIZE)
         name.client.size = QUOTA_NAME_SIZE;
     hash = key->hash ^ hash_bytes(name.client.data, name.client.size);
-    shard = &quotas->shards[hash >> 60];
+    shard = &quotas->shards[hash_shard(hash, QUOTA_SHARDS)];
     pthread_mutex_lock(&shard->lock);
     pass->quota = obtain(quotas, shard, &name, hash);
     if (TAILQ_EMPTY(&pass->quota->waiting) && has_room(quotas, pass->quota)) {

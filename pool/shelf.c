@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "pool/shelf_inside.h"
 
@@ -43,11 +44,10 @@ shelf_free(struct shelf *shelf)
     free(shelf);
 }
 
-/* By the top bits of the hash, since the map of buckets goes by the lowest ones. */
 static struct shard *
 shard_of(struct shelf *shelf, const struct pool_key *key)
 {
-    return &shelf->shards[key->hash >> 58];
+    return &shelf->shards[hash_shard(key->hash, SHELF_SHARDS)];
 }
 
 static uint64_t

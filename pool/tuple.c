@@ -75,11 +75,10 @@ has_ends(const struct map_node *node, const void *key)
            address_equal(&have.remote, &ends->remote);
 }
 
-/* From the top bits, since the map takes the lowest ones. */
 static struct tuple_shard *
 shard_of(struct tuple_table *table, uint64_t hash)
 {
-    return &table->shards[(hash >> 32) % TUPLE_SHARDS];
+    return &table->shards[hash_shard(hash, TUPLE_SHARDS)];
 }
 
 struct tuple_table *

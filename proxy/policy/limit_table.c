@@ -13,8 +13,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
-#define SHARD_BITS 4
-#define SHARD_COUNT (1u << SHARD_BITS)
+#define SHARD_COUNT 16u
 
 /* An account with its place in the table. */
 struct entry {
@@ -50,7 +49,7 @@ struct wanted {
 static struct shard *
 shard_of(struct limit_table *table, uint64_t hash)
 {
-    return &table->shards[hash >> (64 - SHARD_BITS)];
+    return &table->shards[hash_shard(hash, SHARD_COUNT)];
 }
 
 static bool

@@ -212,6 +212,24 @@ hashes_depend_on_every_byte(void **state)
     assert_true(hash_bytes(text, 30) != whole);
 }
 
+/* And so leave the lowest ones to the maps inside. */
+static void
+shards_are_chosen_evenly_by_the_top_bits(void **state)
+{
+    static const uint32_t counts[] = {1, 3, 16, 64};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        uint64_t part = UINT64_MAX / counts[i];
+
+        for (uint32_t shard = 0; shard < counts[i]; shard++)
+            assert_int_equal(hash_shard(part * shard + part / 2, counts[i]), shard);
+        assert_int_equal(hash_shard(0, counts[i]), 0);
+        assert_int_equal(hash_shard(UINT32_MAX, counts[i]), 0);
+        assert_int_equal(hash_shard(UINT64_MAX, counts[i]), counts[i] - 1);
+    }
+}
+
 int
 main(void)
 {
@@ -225,6 +243,7 @@ main(void)
         cmocka_unit_test(ranges_hold_what_they_say),
         cmocka_unit_test(map_finds_what_is_in_it_and_shrinks_when_emptied),
         cmocka_unit_test(hashes_depend_on_every_byte),
+        cmocka_unit_test(shards_are_chosen_evenly_by_the_top_bits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -362,7 +362,7 @@ janitor_finds_what_is_spent_and_what_is_not(void **state)
 {
     struct rig *rig = *state;
     struct upstream_list spent = TAILQ_HEAD_INITIALIZER(spent);
-    unsigned shard = (unsigned)(rig_key("a.test").hash >> 58);
+    unsigned shard = rig_shard("a.test");
     struct shelf_entry entries[4];
     struct upstream *stream;
     uint64_t id;
@@ -395,7 +395,7 @@ janitor_pulls_by_id_only_what_still_parks(void **state)
 {
     struct rig *rig = *state;
     struct upstream_list pulled = TAILQ_HEAD_INITIALIZER(pulled);
-    unsigned shard = (unsigned)(rig_key("a.test").hash >> 58);
+    unsigned shard = rig_shard("a.test");
     uint64_t ids[2];
 
     ids[0] = rig_park(rig, "a.test");

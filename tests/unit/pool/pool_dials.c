@@ -240,14 +240,11 @@ raised_cap_of_dials_serves_those_who_wait(void **state)
 static void
 find_host(const char *other, bool is_same, char host[32])
 {
-    struct pool_key key = rig_key(other);
-    struct pool_key found = key;
+    unsigned i = 0;
 
-    for (unsigned i = 0;
-         found.hash == key.hash || (found.hash >> 58 == key.hash >> 58) != is_same; i++) {
-        snprintf(host, 32, "h%u.test", i);
-        found = rig_key(host);
-    }
+    do
+        snprintf(host, 32, "h%u.test", i++);
+    while ((rig_shard(host) == rig_shard(other)) != is_same);
 }
 
 /* Even where that does not help its own, and its shard has others who came later. */

@@ -18,12 +18,6 @@
 
 #include "tests/unit/pool/rig.h"
 
-static unsigned
-shard_of(const char *host)
-{
-    return (unsigned)(rig_key(host).hash >> 58);
-}
-
 static bool
 has_id(const struct upstream *upstream, const void *id)
 {
@@ -37,7 +31,7 @@ pulled(struct rig *rig, const char *host, uint64_t id)
     struct upstream_list list = TAILQ_HEAD_INITIALIZER(list);
     struct upstream *stream;
 
-    shelf_pull(rig->shelf, shard_of(host), has_id, &id, &list);
+    shelf_pull(rig->shelf, rig_shard(host), has_id, &id, &list);
     stream = TAILQ_FIRST(&list);
     if (stream != NULL)
         TAILQ_REMOVE(&list, stream, in_shard);

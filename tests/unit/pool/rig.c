@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "pool/bucket.h"
 
@@ -136,6 +137,12 @@ rig_key(const char *host)
     if (pool_key_init(&key, slice_of(host), 80) != ERR_OK)
         abort();
     return key;
+}
+
+unsigned
+rig_shard(const char *host)
+{
+    return (unsigned)hash_shard(rig_key(host).hash, SHELF_SHARDS);
 }
 
 struct upstream *

@@ -38,6 +38,9 @@ uint64_t rig_now_us(void);
 
 struct pool_key rig_key(const char *host);
 
+/* Which of the shelf's shards has the host's bucket. */
+unsigned rig_shard(const char *host);
+
 /* A stream without a socket, opened just now in the slot, of which the shelf is to hear. */
 struct upstream *rig_open(struct rig *rig, struct bucket *slot);
 
