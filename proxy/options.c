@@ -3,6 +3,7 @@
  */
 #include "proxy/options.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,79 +17,19 @@
 #define REPORT 8u
 #define ALL (RUN | HEALTH | CONNECTIONS | REPORT)
 
-enum option_id {
-    OPTION_CONFIG,
-    OPTION_LISTEN,
-    OPTION_ADMIN,
-    OPTION_WORKERS,
-    OPTION_SET,
-    OPTION_URL,
-    OPTION_HOST,
-    OPTION_STATE,
-    OPTION_LOCAL,
-    OPTION_REMOTE,
-    OPTION_JSON,
-    OPTION_CLOSE,
-    OPTION_CHECK_CONFIG,
-    OPTION_PRINT_CONFIG,
-    OPTION_EXPLAIN,
-    OPTION_CLIENT,
-    OPTION_LISTENER,
-    OPTION_USER,
-    OPTION_ADDRESS,
-    OPTION_VERSION,
-    OPTION_HELP,
-};
+struct option;
+
+/* Takes the value of an option that was given; ERR_SYNTAX with a complaint. */
+typedef enum err option_take(struct options *options, const struct option *option,
+                             const char *value, struct complaint *complaint);
 
 struct option {
     const char *name;
     const char *value; /* how --help writes it; NULL: takes none */
     unsigned commands;
-    enum option_id id;
+    option_take *take;
+    size_t what; /* as take has it: the place of its value, a setting, an action */
     const char *help;
-};
-
-static const struct option rows[] = {
-    {"--config", "FILE", ALL, OPTION_CONFIG, "read settings from this file"},
-    {"--listen", "ADDR:PORT", RUN | HEALTH, OPTION_LISTEN,
-     "accept clients here; may be repeated"},
-    {"--admin", "ADDR:PORT|off", RUN | CONNECTIONS | REPORT, OPTION_ADMIN,
-     "status and metrics"},
-    {"--workers", "N", RUN, OPTION_WORKERS, "threads; 0: one per usable core"},
-    {"--set", "SECTION.KEY=VALUE", ALL, OPTION_SET, "any setting; may be repeated"},
-    {"--url", "URL", HEALTH, OPTION_URL, "ask this instead of the first listener"},
-    {"--host", "NAME[:PORT]", CONNECTIONS, OPTION_HOST, "only to this host; * is anything"},
-    {"--local", "ADDR[:PORT]", CONNECTIONS, OPTION_LOCAL, "only from this end; likewise"},
-    {"--remote", "ADDR[:PORT]", CONNECTIONS, OPTION_REMOTE, "only to that end; likewise"},
-    {"--state", "STATE", CONNECTIONS, OPTION_STATE, "only parked, leased, waiting ..."},
-    {"--json", NULL, CONNECTIONS | REPORT, OPTION_JSON, "what the admin has, in JSON"},
-    {"--close", "ID|HOST|all", CONNECTIONS, OPTION_CLOSE,
-     "close parked ones; HOST or HOST:PORT"},
-    {"--check-config", NULL, RUN, OPTION_CHECK_CONFIG,
-     "only say whether the settings are good"},
-    {"--print-config", NULL, RUN, OPTION_PRINT_CONFIG,
-     "print the settings, and where each was given"},
-    {"--explain", "'METHOD URL'", RUN, OPTION_EXPLAIN,
-     "which rule decides, why; exit 0 allowed, 1 not"},
-    {"--client", "ADDR", RUN | CONNECTIONS, OPTION_CLIENT, "of --explain, or of rows: whose"},
-    {"--listener", "ADDR:PORT", RUN, OPTION_LISTENER,
-     "of --explain: which one the client uses"},
-    {"--user", "NAME", RUN, OPTION_USER, "of --explain: the user who has logged in"},
-    {"--address", "ADDR", RUN, OPTION_ADDRESS, "of --explain: the host's; may be repeated"},
-    {"--version", NULL, ALL, OPTION_VERSION, "print the version"},
-    {"--help", NULL, ALL, OPTION_HELP, "print this"},
-};
-
-static const struct command {
-    const char *name;
-    enum action action;
-    unsigned bit;
-    const char *help;
-} commands[] = {
-    {"run", ACTION_RUN, RUN, "run the proxy; what carpool does without a command"},
-    {"health", ACTION_HEALTH, HEALTH, "ask a running proxy whether it is well; exit 0 or 1"},
-    {"connections", ACTION_CONNECTIONS, CONNECTIONS, "list its upstream connections"},
-    {"report", ACTION_REPORT, REPORT, "tell what reuse did and saved for each host"},
 };
 
 static enum err
@@ -106,28 +47,36 @@ add_assignment(struct options *options, const struct setting *setting, const cha
 }
 
 static enum err
-add_set(struct options *options, const char *value, struct complaint *complaint)
+assign(struct options *options, const struct option *option, const char *value,
+       struct complaint *complaint)
+{
+    return add_assignment(options, setting_at(option->what), value, option->name, complaint);
+}
+
+static enum err
+add_set(struct options *options, const struct option *option, const char *value,
+        struct complaint *complaint)
 {
     const char *equals = strchr(value, '=');
     struct slice name = {value, equals != NULL ? (size_t)(equals - value) : strlen(value)};
     const struct setting *setting = setting_find_name(name);
 
     if (equals == NULL) {
-        complain(complaint, "--set %s: expected SECTION.KEY=VALUE", value);
+        complain(complaint, "%s %s: expected SECTION.KEY=VALUE", option->name, value);
         return ERR_SYNTAX;
     }
     if (setting == NULL) {
-        complain(complaint,
-                 "--set %.*s: unknown setting; expected one that carpool --help lists",
-                 SLICE_ARGS(name));
+        complain(complaint, "%s %.*s: unknown setting; expected one that carpool --help lists",
+                 option->name, SLICE_ARGS(name));
         return ERR_SYNTAX;
     }
-    return add_assignment(options, setting, equals + 1, "--set", complaint);
+    return add_assignment(options, setting, equals + 1, option->name, complaint);
 }
 
 /* The first one replaces the default, further ones add to it: one assignment for all. */
 static enum err
-add_listener(struct options *options, const char *value, struct complaint *complaint)
+add_listener(struct options *options, const struct option *option, const char *value,
+             struct complaint *complaint)
 {
     bool is_first = options->listeners == NULL;
     char *joined;
@@ -138,107 +87,138 @@ add_listener(struct options *options, const char *value, struct complaint *compl
     free(options->listeners);
     options->listeners = joined;
     for (size_t i = 0; i < options->assignment_count; i++)
-        if (strcmp(options->assignments[i].given_at, "--listen") == 0) {
+        if (strcmp(options->assignments[i].given_at, option->name) == 0) {
             options->assignments[i].text = joined;
             return ERR_OK;
         }
-    return add_assignment(options, setting_at(SETTING_proxy_listen), joined, "--listen",
-                          complaint);
+    return assign(options, option, joined, complaint);
 }
 
 static enum err
-add_address(struct explain *explain, const char *value, struct complaint *complaint)
+add_address(struct options *options, const struct option *option, const char *value,
+            struct complaint *complaint)
 {
+    struct explain *explain = &options->explain;
+
     if (explain->address_count == EXPLAIN_ADDRESSES_MOST) {
-        complain(complaint, "--address: more than %d; expected fewer", EXPLAIN_ADDRESSES_MOST);
+        complain(complaint, "%s: more than %d; expected fewer", option->name,
+                 EXPLAIN_ADDRESSES_MOST);
         return ERR_SYNTAX;
     }
     explain->addresses[explain->address_count++] = value;
     return ERR_OK;
 }
 
-/* What carpool connections alone is asked. */
-static void
-ask_connections(struct connections_question *asked, enum option_id id, const char *value)
+static enum err
+keep_text(struct options *options, const struct option *option, const char *value,
+          struct complaint *complaint)
 {
-    const struct {
-        enum option_id id;
-        const char **place;
-    } texts[] = {
-        {OPTION_HOST, &asked->host},   {OPTION_CLIENT, &asked->client},
-        {OPTION_LOCAL, &asked->local}, {OPTION_REMOTE, &asked->remote},
-        {OPTION_STATE, &asked->state}, {OPTION_CLOSE, &asked->close},
-    };
+    const char **place = (void *)((char *)options + option->what);
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        if (texts[i].id == id)
-            *texts[i].place = value;
+    (void)complaint;
+    *place = value;
+    return ERR_OK;
+}
+
+/* Of the command connections it asks for rows, else it belongs to --explain. */
+static enum err
+keep_client(struct options *options, const struct option *option, const char *value,
+            struct complaint *complaint)
+{
+    (void)option;
+    (void)complaint;
+    if (options->action == ACTION_CONNECTIONS)
+        options->connections.client = value;
+    else
+        options->explain.client = value;
+    return ERR_OK;
 }
 
 static enum err
-take_option(struct options *options, enum option_id id, const char *value,
-            struct complaint *complaint)
+set_flag(struct options *options, const struct option *option, const char *value,
+         struct complaint *complaint)
 {
-    switch (id) {
-    case OPTION_CONFIG:
-        options->file = value;
-        break;
-    case OPTION_LISTEN:
-        return add_listener(options, value, complaint);
-    case OPTION_ADMIN:
-        return add_assignment(options, setting_at(SETTING_admin_listen), value, "--admin",
-                              complaint);
-    case OPTION_WORKERS:
-        return add_assignment(options, setting_at(SETTING_proxy_workers), value, "--workers",
-                              complaint);
-    case OPTION_SET:
-        return add_set(options, value, complaint);
-    case OPTION_URL:
-        options->url = value;
-        break;
-    case OPTION_HOST:
-    case OPTION_LOCAL:
-    case OPTION_REMOTE:
-    case OPTION_STATE:
-    case OPTION_CLOSE:
-        ask_connections(&options->connections, id, value);
-        break;
-    case OPTION_JSON:
-        options->as_json = true;
-        break;
-    case OPTION_CHECK_CONFIG:
-        options->action = ACTION_CHECK_CONFIG;
-        break;
-    case OPTION_PRINT_CONFIG:
-        options->action = ACTION_PRINT_CONFIG;
-        break;
-    case OPTION_EXPLAIN:
-        options->action = ACTION_EXPLAIN;
-        options->explain.request = value;
-        break;
-    case OPTION_CLIENT:
-        if (options->action == ACTION_CONNECTIONS)
-            ask_connections(&options->connections, id, value);
-        else
-            options->explain.client = value;
-        break;
-    case OPTION_LISTENER:
-        options->explain.listener = value;
-        break;
-    case OPTION_USER:
-        options->explain.user = value;
-        break;
-    case OPTION_ADDRESS:
-        return add_address(&options->explain, value, complaint);
-    case OPTION_VERSION:
-        options->action = ACTION_VERSION;
-        break;
-    case OPTION_HELP:
-        options->action = ACTION_HELP;
-        break;
-    }
+    bool *place = (void *)((char *)options + option->what);
+
+    (void)value;
+    (void)complaint;
+    *place = true;
     return ERR_OK;
 }
+
+/* In place of what the command does. */
+static enum err
+act(struct options *options, const struct option *option, const char *value,
+    struct complaint *complaint)
+{
+    (void)value;
+    (void)complaint;
+    options->action = (enum action)option->what;
+    return ERR_OK;
+}
+
+static enum err
+ask_explain(struct options *options, const struct option *option, const char *value,
+            struct complaint *complaint)
+{
+    options->explain.request = value;
+    return act(options, option, value, complaint);
+}
+
+/* ---- what there is ---- */
+
+#define PLACE(member) offsetof(struct options, member)
+
+static const struct option rows[] = {
+    {"--config", "FILE", ALL, keep_text, PLACE(file), "read settings from this file"},
+    {"--listen", "ADDR:PORT", RUN | HEALTH, add_listener, SETTING_proxy_listen,
+     "accept clients here; may be repeated"},
+    {"--admin", "ADDR:PORT|off", RUN | CONNECTIONS | REPORT, assign, SETTING_admin_listen,
+     "status and metrics"},
+    {"--workers", "N", RUN, assign, SETTING_proxy_workers, "threads; 0: one per usable core"},
+    {"--set", "SECTION.KEY=VALUE", ALL, add_set, 0, "any setting; may be repeated"},
+    {"--url", "URL", HEALTH, keep_text, PLACE(url), "ask this instead of the first listener"},
+    {"--host", "NAME[:PORT]", CONNECTIONS, keep_text, PLACE(connections.host),
+     "only to this host; * is anything"},
+    {"--local", "ADDR[:PORT]", CONNECTIONS, keep_text, PLACE(connections.local),
+     "only from this end; likewise"},
+    {"--remote", "ADDR[:PORT]", CONNECTIONS, keep_text, PLACE(connections.remote),
+     "only to that end; likewise"},
+    {"--state", "STATE", CONNECTIONS, keep_text, PLACE(connections.state),
+     "only parked, leased, waiting ..."},
+    {"--json", NULL, CONNECTIONS | REPORT, set_flag, PLACE(as_json),
+     "what the admin has, in JSON"},
+    {"--close", "ID|HOST|all", CONNECTIONS, keep_text, PLACE(connections.close),
+     "close parked ones; HOST or HOST:PORT"},
+    {"--check-config", NULL, RUN, act, ACTION_CHECK_CONFIG,
+     "only say whether the settings are good"},
+    {"--print-config", NULL, RUN, act, ACTION_PRINT_CONFIG,
+     "print the settings, and where each was given"},
+    {"--explain", "'METHOD URL'", RUN, ask_explain, ACTION_EXPLAIN,
+     "which rule decides, why; exit 0 allowed, 1 not"},
+    {"--client", "ADDR", RUN | CONNECTIONS, keep_client, 0, "of --explain, or of rows: whose"},
+    {"--listener", "ADDR:PORT", RUN, keep_text, PLACE(explain.listener),
+     "of --explain: which one the client uses"},
+    {"--user", "NAME", RUN, keep_text, PLACE(explain.user),
+     "of --explain: the user who has logged in"},
+    {"--address", "ADDR", RUN, add_address, 0, "of --explain: the host's; may be repeated"},
+    {"--version", NULL, ALL, act, ACTION_VERSION, "print the version"},
+    {"--help", NULL, ALL, act, ACTION_HELP, "print this"},
+};
+
+static const struct command {
+    const char *name;
+    enum action action;
+    unsigned bit;
+    const char *help;
+} commands[] = {
+    {"run", ACTION_RUN, RUN, "run the proxy; what carpool does without a command"},
+    {"health", ACTION_HEALTH, HEALTH, "ask a running proxy whether it is well; exit 0 or 1"},
+    {"connections", ACTION_CONNECTIONS, CONNECTIONS, "list its upstream connections"},
+    {"report", ACTION_REPORT, REPORT, "tell what reuse did and saved for each host"},
+};
+
+/* ---- reading them ---- */
 
 static const struct option *
 find_option(struct slice name)
@@ -284,7 +264,7 @@ parse_argument(const char *const *argv, int *at, const struct command *command,
         complain(complaint, "%s: expected %s", option->name, option->value);
         return ERR_SYNTAX;
     }
-    return take_option(options, option->id, value, complaint);
+    return option->take(options, option, value, complaint);
 }
 
 /* What only means something beside another option, or without it. */
