@@ -21,10 +21,8 @@
 #include "base/mem.h"
 #include "base/spare.h"
 #include "base/watch.h"
+#include "dns/servers.h"
 #include "dns/sockets.h"
-
-#define DNS_PORT 53
-#define SERVERS_MOST 16
 
 struct dns_socket {
     LIST_ENTRY(dns_socket) link;
@@ -143,43 +141,34 @@ on_socket_state(void *arg, ares_socket_t fd, int wants_read, int wants_write)
     free(socket);
 }
 
-/* "ADDR:PORT", or "ADDR" for port 53. */
-static enum err
-read_server(struct slice text, struct ares_addr_port_node *node)
+static void
+write_server(const struct address *address, struct ares_addr_port_node *node)
 {
-    struct address address;
-
-    if (address_parse(text, &address) != ERR_OK &&
-        address_parse_ip(text, DNS_PORT, &address) != ERR_OK)
-        return ERR_SYNTAX;
-    memset(node, 0, sizeof(*node));
-    node->family = address.any.sa_family;
+    *node = (struct ares_addr_port_node){.family = address->any.sa_family};
     if (node->family == AF_INET)
-        memcpy(&node->addr, &address.v4.sin_addr, sizeof(address.v4.sin_addr));
-    else if (address.v6.sin6_scope_id == 0)
-        memcpy(&node->addr, &address.v6.sin6_addr, sizeof(address.v6.sin6_addr));
+        memcpy(&node->addr, &address->v4.sin_addr, sizeof(address->v4.sin_addr));
     else
-        return ERR_SYNTAX; /* c-ares 1.18 cannot keep the zone */
-    node->udp_port = node->tcp_port = address_port(&address);
-    return ERR_OK;
+        memcpy(&node->addr, &address->v6.sin6_addr, sizeof(address->v6.sin6_addr));
+    node->udp_port = node->tcp_port = address_port(address);
 }
 
 static enum err
-channel_set_servers(struct channel *channel, struct slice servers)
+channel_set_servers(struct channel *channel, struct slice list)
 {
     struct ares_addr_port_node nodes[SERVERS_MOST];
-    struct slice element;
-    size_t count = 0;
+    struct address servers[SERVERS_MOST];
+    struct slice bad;
+    size_t count;
+    enum err err = servers_read(list, servers, &count, &bad);
 
-    while (slice_next_element(&servers, &element)) {
-        if (count == SERVERS_MOST || read_server(element, &nodes[count]) != ERR_OK)
-            return ERR_SYNTAX;
-        if (count > 0)
-            nodes[count - 1].next = &nodes[count];
-        count++;
+    /* None: those of resolv.conf, which c-ares has read. */
+    if (err != ERR_OK || count == 0)
+        return err;
+    for (size_t i = 0; i < count; i++) {
+        write_server(&servers[i], &nodes[i]);
+        if (i > 0)
+            nodes[i - 1].next = &nodes[i];
     }
-    if (count == 0)
-        return ERR_OK; /* those of resolv.conf, which c-ares has read */
     return ares_set_servers_ports(channel->ares, nodes) == ARES_SUCCESS ? ERR_OK : ERR_IO;
 }
 

@@ -32,7 +32,7 @@ enum dns_stat {
 enum dns_family { DNS_ANY, DNS_IPV4, DNS_IPV6 };
 
 struct resolver_settings {
-    char servers[512];     /* "ADDR:PORT, …"; empty: those of resolv.conf */
+    char servers[1024];    /* "ADDR:PORT, …"; empty: those of resolv.conf */
     char hosts_file[256];  /* empty: none */
     char resolv_conf[256]; /* empty: /etc/resolv.conf */
     enum dns_family family;

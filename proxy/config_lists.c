@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "dns/name.h"
+#include "dns/servers.h"
 #include "proxy/config_set.h"
 
 /* As many addresses, ranges or ports as a setting may list. */
@@ -98,30 +99,22 @@ check_ports(const struct config *config, struct slice *bad)
     return ERR_OK;
 }
 
-/* The list is written again with every port in place: that is how the resolver reads it. */
+/* The list is written again with every port in place: that is how it is shown. */
 static enum err
 understand_servers(struct config *config, struct slice *bad)
 {
-    struct slice rest = slice_of(config->dns_servers);
-    struct slice element;
-    struct address address;
-    char whole[512] = "";
+    struct address servers[SERVERS_MOST];
+    char whole[SERVERS_MOST * (ADDRESS_TEXT_SIZE + 2)] = "";
     char text[ADDRESS_TEXT_SIZE];
     size_t used = 0;
+    size_t count;
+    enum err err = servers_read(slice_of(config->dns_servers), servers, &count, bad);
 
-    while (slice_next_element(&rest, &element)) {
-        enum err err = address_parse(element, &address);
-
-        if (err != ERR_OK)
-            err = address_parse_ip(element, 53, &address);
-        *bad = element;
-        if (err != ERR_OK || address_port(&address) == 0)
-            return ERR_SYNTAX;
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < count; i++)
         used += (size_t)snprintf(whole + used, sizeof(whole) - used, "%s%s",
-                                 used > 0 ? ", " : "", address_format(&address, text));
-        if (used >= sizeof(whole))
-            return ERR_RANGE;
-    }
+                                 used > 0 ? ", " : "", address_format(&servers[i], text));
     free(config->dns_servers);
     config->dns_servers = xstrdup(whole);
     return ERR_OK;

@@ -160,7 +160,7 @@ expects_text(const struct setting *setting)
     case SETTING_auth_realm:
         return "visible ASCII without quotes and backslashes, not empty";
     case SETTING_dns_servers:
-        return "addresses as ADDR, ADDR:PORT or [ADDR]:PORT, separated by commas";
+        return "at most 16 addresses as ADDR, ADDR:PORT or [ADDR]:PORT, separated by commas";
     case SETTING_dns_hosts_file:
         return "the path of a file";
     case SETTING_access_clients:

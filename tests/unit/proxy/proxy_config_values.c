@@ -207,6 +207,33 @@ name_servers_get_their_port(void **state)
 }
 
 static void
+what_no_name_server_has_is_refused(void **state)
+{
+    static const char *const bad[] = {",",          "0.0.0.0", "::",         "224.0.0.1",
+                                      "fe80::1%lo", "ns.test", "192.0.2.1:0"};
+    struct place *place = *state;
+    char text[1024] = "dns { servers = \"192.0.2.1";
+    char complaint[512];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char one[64];
+
+        snprintf(one, sizeof(one), "dns { servers = \"%s\" }", bad[i]);
+        snprintf(complaint, sizeof(complaint),
+                 "c:1: dns.servers: \"%s\" is not accepted; expected at most 16 addresses as "
+                 "ADDR, ADDR:PORT or [ADDR]:PORT, separated by commas",
+                 bad[i]);
+        place_refuses(place, one, complaint);
+    }
+    for (size_t size = strlen(text), i = 2; i <= 17; i++)
+        size += (size_t)snprintf(text + size, sizeof(text) - size, ", 192.0.2.%zu%s", i,
+                                 i == 17 ? "\" }" : "");
+    place_refuses(place, text,
+                  "c:1: dns.servers: \"192.0.2.17\" is not accepted; expected at most 16 "
+                  "addresses as ADDR, ADDR:PORT or [ADDR]:PORT, separated by commas");
+}
+
+static void
 admin_can_be_off(void **state)
 {
     struct place *place = *state;
@@ -236,6 +263,7 @@ main(void)
         TEST(a_name_in_via_is_one_word_and_a_realm_fits_quotes),
         TEST(each_name_of_the_admin_is_one_host),
         TEST(name_servers_get_their_port),
+        TEST(what_no_name_server_has_is_refused),
         TEST(admin_can_be_off),
     };
 
