@@ -176,8 +176,7 @@ entry_find(struct cache *cache, struct cache_entry *entry, enum err *err,
         return true;
     answer_ref(entry->answer);
     *answer = entry->answer;
-    *is_due =
-        entry->runner == NULL && entry->fresh_us - now_us <= entry->ttl_us / CACHE_REFRESH_PART;
+    *is_due = entry->runner == NULL && now_us >= entry->due_us;
     return true;
 }
 
@@ -349,15 +348,15 @@ static void
 entry_learn(struct cache_entry *entry, const struct cache_outcome *outcome,
             uint64_t stale_for_us)
 {
-    uint64_t now_us = clock_now_us();
+    uint64_t ttl_us = outcome->ttl_ms * 1000;
 
     answer_unref(entry->answer);
     entry->answer = outcome->answer;
     if (outcome->answer != NULL)
         answer_ref(outcome->answer);
     entry->err = outcome->err;
-    entry->ttl_us = outcome->ttl_ms * 1000;
-    entry->fresh_us = now_us + entry->ttl_us;
+    entry->fresh_us = clock_now_us() + ttl_us;
+    entry->due_us = entry->fresh_us - ttl_us / CACHE_REFRESH_PART;
     entry->stale_us = outcome->err == ERR_OK ? entry->fresh_us + stale_for_us : 0;
     entry->is_known = true;
 }
@@ -368,8 +367,9 @@ entry_keep(struct cache_entry *entry, struct cache_outcome *outcome)
 {
     uint64_t now_us = clock_now_us();
 
-    if (entry->fresh_us < now_us + STALE_TTL_US)
-        entry->fresh_us = now_us + STALE_TTL_US;
+    entry->due_us = now_us + STALE_TTL_US;
+    if (entry->fresh_us < entry->due_us)
+        entry->fresh_us = entry->due_us;
     if (entry->fresh_us > entry->stale_us)
         entry->fresh_us = entry->stale_us;
     outcome->err = ERR_OK;

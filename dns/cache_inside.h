@@ -22,7 +22,7 @@ struct cache_entry {
     unsigned round; /* settled so many times */
     uint64_t fresh_us;
     uint64_t stale_us; /* until when the answer may stand in for a failure */
-    uint64_t ttl_us;
+    uint64_t due_us;   /* from when on it is asked anew ahead of its end */
     struct answer *answer;
     enum err err;
     enum err last_err;

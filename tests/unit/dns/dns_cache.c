@@ -382,6 +382,29 @@ name_in_use_is_due_in_the_last_tenth_of_its_time(void **state)
     assert_true(knows(counter, "o.test"));
 }
 
+/* RFC 8767 §5: servers that failed are left alone for a while, however long the answer's time.
+ */
+static void
+failed_refresh_is_not_due_again_at_once(void **state)
+{
+    struct counter *counter = *state;
+    struct cache_outcome outcome;
+    struct party party = {.counter = counter, .claim.mailbox = counter->mailbox};
+
+    put(counter, "o.test", ERR_OK, 3600000);
+    fake_now_us += 3400000000;
+    assert_true(is_due(counter, "o.test"));
+    assert_int_equal(cache_claim(counter->cache, SLICE("o.test"), &party.claim, true, &outcome),
+                     CACHE_OURS);
+    answer_unref(outcome.answer);
+    settle(counter, &party, ERR_DNS_SERVER, 1000);
+    assert_false(is_due(counter, "o.test"));
+    fake_now_us += 29999999;
+    assert_false(is_due(counter, "o.test"));
+    fake_now_us += 1;
+    assert_true(is_due(counter, "o.test"));
+}
+
 /* Between cache_find(), which said that it is due, and the claim all was forgotten. */
 static void
 refresh_of_a_forgotten_name_waits_for_whoever_asks(void **state)
@@ -473,10 +496,12 @@ main(void)
         CLAIM(old_answer_does_not_outlive_its_bound),
         CLAIM(old_answer_does_not_stand_in_for_a_name_that_is_gone),
         CLAIM(name_in_use_is_due_in_the_last_tenth_of_its_time),
+        CLAIM(failed_refresh_is_not_due_again_at_once),
         CLAIM(refresh_of_a_forgotten_name_waits_for_whoever_asks),
         CLAIM(questions_at_once_are_bounded),
         CLAIM(one_question_is_always_let_through),
         CLAIM(rows_tell_state_and_age),
+        CLAIM(row_shows_the_family_that_is_there_already),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
