@@ -126,7 +126,8 @@ struct cache_row {
     char name[NAME_SIZE];
     enum err err;          /* what it was found to be */
     enum err last_err;     /* what the servers said last */
-    struct answer *answer; /* the copy's owner has a reference; NULL: none */
+    struct answer *answer; /* what is known, or a part of it while it is asked for the first
+                            * time; the copy's owner has a reference; NULL: none */
     bool is_known;         /* false: asked for the first time */
     bool is_asked;
     int64_t ttl_left_ms; /* below 0: its time is up */

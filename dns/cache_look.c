@@ -10,7 +10,7 @@ copy_row(const struct cache_entry *entry, struct cache_row *row)
     *row = (struct cache_row){
         .err = entry->err,
         .last_err = entry->last_err,
-        .answer = entry->answer,
+        .answer = entry->is_known ? entry->answer : entry->partial,
         .is_known = entry->is_known,
         .is_asked = entry->runner != NULL,
         .ttl_left_ms =

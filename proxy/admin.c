@@ -39,7 +39,7 @@ static const struct page {
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", metrics_write, NULL},
     {"/connections", "application/json", NULL, connections_write},
     {"/hosts", "application/json", NULL, hosts_write},
-    {"/dns", "application/json", names_write, NULL},
+    {"/dns", "application/json", NULL, names_write},
 };
 
 static void

@@ -2,7 +2,9 @@
  * The admin's list of names that DNS was asked for. Main thread.
  */
 #include <stdlib.h>
+#include <sys/queue.h>
 
+#include <event2/keyvalq_struct.h>
 #include <jansson.h>
 
 #include "base/mem.h"
@@ -12,6 +14,8 @@
 
 /* Beyond this a list is of no use to anybody. */
 #define ROWS_AT_MOST 10000
+
+static const char usage[] = "/dns takes no parameters.\n";
 
 static const char *
 state_of(const struct cache_row *row)
@@ -46,18 +50,26 @@ row_of(const struct cache_row *row)
                      err_word(row->last_err), "latency_ms", (int)row->latency_ms);
 }
 
-void
-names_write(const struct overview *overview, struct evbuffer *to)
+bool
+names_write(const struct overview *overview, const struct evkeyvalq *query, struct evbuffer *to)
 {
-    struct cache_row *rows = xcalloc(ROWS_AT_MOST, sizeof(*rows));
-    json_t *list = json_array();
+    struct cache_row *rows;
+    json_t *list;
     size_t total;
-    size_t count = cache_rows(overview->names, rows, ROWS_AT_MOST, &total);
+    size_t count;
 
+    if (!TAILQ_EMPTY(query)) {
+        evbuffer_add(to, usage, sizeof(usage) - 1);
+        return false;
+    }
+    rows = xcalloc(ROWS_AT_MOST, sizeof(*rows));
+    list = json_array();
+    count = cache_rows(overview->names, rows, ROWS_AT_MOST, &total);
     for (size_t i = 0; i < count; i++) {
         json_array_append_new(list, row_of(&rows[i]));
         answer_unref(rows[i].answer);
     }
     free(rows);
     json_page_write(json_pack("{s:I, s:o}", "total", (json_int_t)total, "names", list), to);
+    return true;
 }

@@ -63,8 +63,10 @@ bool connections_write(const struct overview *overview, const struct evkeyvalq *
 bool hosts_write(const struct overview *overview, const struct evkeyvalq *query,
                  struct evbuffer *to);
 
-/* The names that DNS was asked for, as a JSON object, appended. */
-void names_write(const struct overview *overview, struct evbuffer *to);
+/* The names that DNS was asked for, as a JSON object, appended. False if the query is not
+ * empty. */
+bool names_write(const struct overview *overview, const struct evkeyvalq *query,
+                 struct evbuffer *to);
 
 /*
  * Closes the parked connections that a query chooses (host=NAME, host=NAME:PORT, id=N or

@@ -475,6 +475,25 @@ rows_tell_state_and_age(void **state)
     assert_int_equal(total, 2);
 }
 
+static void
+row_shows_the_family_that_is_there_already(void **state)
+{
+    struct counter *counter = *state;
+    struct answer *part = answer_new(NULL, 0);
+    struct cache_row row;
+    struct party party;
+    size_t total;
+
+    assert_int_equal(claim(counter, &party, "o.test"), CACHE_OURS);
+    cache_publish(counter->cache, &party.claim, part);
+    assert_int_equal(cache_rows(counter->cache, &row, 1, &total), 1);
+    assert_true(row.is_asked && !row.is_known);
+    assert_ptr_equal(row.answer, part);
+    answer_unref(row.answer);
+    answer_unref(part);
+    cache_leave(counter->cache, &party.claim);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
