@@ -68,7 +68,10 @@ void stream_acknowledge(const struct stream *stream);
 /* False, and path untouched, for what is no connected socket of TCP. One system call. */
 bool stream_measure(const struct stream *stream, struct stream_path *path);
 
-/* Tells the far side that no more comes; what it sends can still be read. */
+/*
+ * Tells the far side that no more comes; what it sends can still be read. ERR_AGAIN: the socket
+ * has no room for it, so this has to be called again when it has. Not again after ERR_OK.
+ */
 enum err stream_finish(struct stream *stream);
 
 /* Looks without taking anything that was sent for us. Any thread that owns the stream. */

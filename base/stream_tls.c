@@ -63,6 +63,13 @@ err_of_library(const SSL *tls)
     return reason >= SSL_AD_REASON_OFFSET ? ERR_TLS_ALERT : ERR_TLS_PROTOCOL;
 }
 
+/* A fatal error was met: the library is back in the handshake, without a step to do in it. */
+static bool
+is_broken(const SSL *tls)
+{
+    return SSL_in_init(tls) && SSL_get_state(tls) == TLS_ST_OK;
+}
+
 /* Of a call that did not succeed. */
 static enum err
 err_of(const SSL *tls, int result)
@@ -73,7 +80,8 @@ err_of(const SSL *tls, int result)
     switch (SSL_get_error(tls, result)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
-        return ERR_AGAIN;
+        /* Its alert waits for room, and the library for ever. */
+        return is_broken(tls) ? ERR_TLS_PROTOCOL : ERR_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
         /* Asked again behind a fatal alert, the library calls it an end like any other. */
         return SSL_in_init(tls) ? ERR_TLS_ALERT : ERR_CLOSED;
@@ -203,7 +211,7 @@ stream_tls_has_more(const struct stream *stream)
     /* A close_notify was read with the last bytes. Not everybody sends a FIN behind it. */
     return SSL_pending(stream->tls) > 0 ||
            (SSL_get_shutdown(stream->tls) & SSL_RECEIVED_SHUTDOWN) != 0 ||
-           SSL_in_init(stream->tls); /* which it is again after an error that was fatal */
+           is_broken(stream->tls);
 }
 
 /* Puts the parts from an offset on together, as many as a record holds. */
