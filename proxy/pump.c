@@ -297,13 +297,15 @@ pump_watch(struct exchange *exchange)
 {
     const struct stream *stream = lease_stream(exchange->lease);
     bool is_pending = buf_size(&exchange->to_origin) > 0;
+    bool owes_end =
+        exchange->is_tunnel && exchange->request_body.is_done && !exchange->has_finished_up;
     bool wants_more = !exchange->answer_body.is_done && !client_is_full(exchange->client) &&
                       !client_waits(exchange->client, LIMIT_DOWN);
     /* To read on; a stream whose last write failed looks stuck as well, and is always ready. */
     bool must_write = wants_more && stream_is_stuck(stream);
 
-    watch_want(&exchange->watch,
-               (wants_more ? WATCH_READ : 0) | (is_pending || must_write ? WATCH_WRITE : 0));
+    watch_want(&exchange->watch, (wants_more ? WATCH_READ : 0) |
+                                     (is_pending || owes_end || must_write ? WATCH_WRITE : 0));
     /* What left the socket already, no event announces. */
     if (wants_more && stream_has_more(stream))
         watch_kick(&exchange->watch);

@@ -23,15 +23,25 @@ exchange_open_tunnel(struct exchange *exchange, unsigned status, struct slice he
     pump_answer(exchange, head, early);
 }
 
+/* With TLS the end is a message, for which the socket may have no room just now. */
+static void
+carry_end_up(struct exchange *exchange)
+{
+    if (!(exchange->ready & WATCH_WRITE))
+        return;
+    if (stream_finish(lease_stream(exchange->lease)) == ERR_AGAIN)
+        exchange->ready &= ~WATCH_WRITE;
+    else
+        /* A failure means that the far side is gone, which reading will tell. */
+        exchange->has_finished_up = true;
+}
+
 /* Passes each side's end on as soon as everything before it has been. */
 static void
 carry_ends(struct exchange *exchange, enum flow up, enum flow down)
 {
-    if (up == FLOW_DONE && !exchange->has_finished_up) {
-        exchange->has_finished_up = true;
-        /* A failure means that the far side is gone, which reading will tell. */
-        (void)stream_finish(lease_stream(exchange->lease));
-    }
+    if (up == FLOW_DONE && !exchange->has_finished_up)
+        carry_end_up(exchange);
     if (down == FLOW_DONE && !exchange->has_finished_down &&
         !client_is_full(exchange->client)) {
         exchange->has_finished_down = true;

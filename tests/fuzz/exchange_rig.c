@@ -253,6 +253,12 @@ rig_origin_ends(struct rig *rig, bool is_other, bool is_half)
     origin_side_end(&rig->origin, is_other, is_half);
 }
 
+bool
+rig_origin_saw_end(struct rig *rig)
+{
+    return origin_side_saw_end(&rig->origin);
+}
+
 void
 rig_sweep(struct rig *rig)
 {

@@ -25,6 +25,9 @@ void rig_client_ends(struct rig *rig, unsigned number, bool is_half);
 void rig_origin_sends(struct rig *rig, bool is_other, struct slice bytes);
 void rig_origin_ends(struct rig *rig, bool is_other, bool is_half);
 
+/* Has carpool ended its side of the connection that was used last? */
+bool rig_origin_saw_end(struct rig *rig);
+
 void rig_sweep(struct rig *rig);
 
 /* All clients reset; afterwards nothing is leased or waits, and what is parked is quiet. */

@@ -185,8 +185,10 @@ read_one(struct origin_side *side, struct origin_end *end)
     if (end->fd == -1)
         return false;
     got = recv(end->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-    if (got <= 0)
+    if (got <= 0) {
+        end->has_ended |= got == 0;
         return false;
+    }
     end->turn = ++side->turns;
     CHECK(buf_append(&end->bytes, bytes, (size_t)got) == ERR_OK);
     take(side, end);
@@ -258,6 +260,14 @@ origin_side_end(struct origin_side *side, bool is_other, bool is_half)
     } else if (end != NULL) {
         end_close(end);
     }
+}
+
+bool
+origin_side_saw_end(struct origin_side *side)
+{
+    const struct origin_end *end = choose(side, false);
+
+    return end != NULL && end->has_ended;
 }
 
 void

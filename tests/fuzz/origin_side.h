@@ -20,6 +20,7 @@ struct origin_end {
     uint64_t turn; /* when it last received */
     uint64_t sent_bytes;
     unsigned char mark;
+    bool has_ended; /* carpool's side */
     bool is_tunnel; /* what comes is no longer HTTP */
     bool has_head;  /* and its body has not ended */
     struct body body;
@@ -42,6 +43,9 @@ bool origin_side_look(struct origin_side *side);
 
 void origin_side_send(struct origin_side *side, bool is_other, struct slice bytes);
 void origin_side_end(struct origin_side *side, bool is_other, bool is_half);
+
+/* Has carpool ended its side of the connection that was used last? */
+bool origin_side_saw_end(struct origin_side *side);
 
 /* Ends the connections on which somebody waits for an answer. */
 void origin_side_end_leased(struct origin_side *side);
