@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include "base/file_stamp.h"
@@ -126,6 +127,17 @@ on_ticket(SSL *tls, SSL_SESSION *session)
     return 0; /* the session itself stays the connection's */
 }
 
+/* Nobody sits beside a proxy to be asked: a key with a pass phrase cannot be used. */
+static int
+refuse_pass_phrase(char *to, int size, int is_writing, void *arg)
+{
+    (void)to;
+    (void)size;
+    (void)is_writing;
+    (void)arg;
+    return -1;
+}
+
 static void
 set_manners(SSL_CTX *context)
 {
@@ -139,6 +151,50 @@ set_manners(SSL_CTX *context)
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(context, on_ticket);
+    SSL_CTX_set_default_passwd_cb(context, refuse_pass_phrase);
+}
+
+/* What people can mend, in their words; NULL for any other error. */
+static const char *
+words_of(unsigned long code)
+{
+    static const struct {
+        int library;
+        int reason;
+        const char *words;
+    } known[] = {
+        {ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ,
+         "its key has a pass phrase; expected one without"},
+        {ERR_LIB_PEM, PEM_R_NO_START_LINE, "there is no certificate in it; expected PEM"},
+        {ERR_LIB_X509, X509_R_NO_CERTIFICATE_OR_CRL_FOUND,
+         "there is no certificate in it; expected PEM"},
+        {ERR_LIB_OSSL_DECODER, ERR_R_UNSUPPORTED, "there is no key in it; expected PEM"},
+        {ERR_LIB_X509, X509_R_KEY_TYPE_MISMATCH, "its key is not that of the certificate"},
+        {ERR_LIB_X509, X509_R_KEY_VALUES_MISMATCH, "its key is not that of the certificate"},
+    };
+
+    if (ERR_SYSTEM_ERROR(code))
+        return err_text(err_from_errno(ERR_GET_REASON(code)));
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (ERR_GET_LIB(code) == known[i].library && ERR_GET_REASON(code) == known[i].reason)
+            return known[i].words;
+    return NULL;
+}
+
+/* What is wrong with a file. The library's last word on it is seldom more than "PEM lib". */
+static const char *
+take_objection(void)
+{
+    const char *first = ERR_reason_error_string(ERR_peek_error());
+    const char *words = NULL;
+    unsigned long code;
+
+    while (words == NULL && (code = ERR_get_error()) != 0)
+        words = words_of(code);
+    ERR_clear_error();
+    if (words == NULL)
+        words = first != NULL ? first : "it cannot be used";
+    return words;
 }
 
 /* Returns the file that cannot be used, or NULL. */
@@ -182,8 +238,7 @@ context_new(const struct tls_terms *terms, char *text, size_t size)
     file = load_files(context, terms);
     if (file == NULL)
         return context;
-    snprintf(text, size, "%s: %s", file, ERR_reason_error_string(ERR_peek_last_error()));
-    ERR_clear_error();
+    snprintf(text, size, "%s: %s", file, take_objection());
     SSL_CTX_free(context);
     return NULL;
 }

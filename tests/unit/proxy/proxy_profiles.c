@@ -22,6 +22,7 @@ struct place {
     char pem[64];
     char other_pem[64];
     char empty[64];
+    char locked[64]; /* a key that cannot be read without its pass phrase */
 };
 
 static void
@@ -44,6 +45,19 @@ write_pem(const char *path)
     EVP_PKEY_free(key);
 }
 
+static void
+write_locked(const char *path)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(),
+                                     (const unsigned char *)"phrase", 6, NULL, NULL));
+    fclose(file);
+    EVP_PKEY_free(key);
+}
+
 static int
 set_up(void **state)
 {
@@ -56,8 +70,10 @@ set_up(void **state)
     snprintf(place->pem, sizeof(place->pem), "%s/me.pem", place->directory);
     snprintf(place->other_pem, sizeof(place->other_pem), "%s/you.pem", place->directory);
     snprintf(place->empty, sizeof(place->empty), "%s/empty.pem", place->directory);
+    snprintf(place->locked, sizeof(place->locked), "%s/locked.pem", place->directory);
     write_pem(place->pem);
     write_pem(place->other_pem);
+    write_locked(place->locked);
     file = fopen(place->empty, "w");
     fclose(file);
     *state = place;
@@ -72,6 +88,7 @@ tear_down(void **state)
     unlink(place->pem);
     unlink(place->other_pem);
     unlink(place->empty);
+    unlink(place->locked);
     rmdir(place->directory);
     free(place);
     return 0;
@@ -156,7 +173,25 @@ changed_file_is_another_profile(void **state)
     profiles_free(after);
 }
 
-/* %e, %p and %o in a line: a file with nothing in it, one that is good, another such. */
+static const char *
+file_of(const struct place *place, char letter)
+{
+    switch (letter) {
+    case 'p':
+        return place->pem;
+    case 'o':
+        return place->other_pem;
+    case 'l':
+        return place->locked;
+    default:
+        return place->empty;
+    }
+}
+
+/*
+ * %e, %p, %o and %l in a line: a file with nothing in it, one that is good, another such, a key
+ * that has a pass phrase. Whoever asks for that waits for a person.
+ */
 static void
 bad_lines_are_named(void **state)
 {
@@ -169,10 +204,16 @@ bad_lines_are_named(void **state)
         {"verify off host !a.test", "line 1: verify off without a host"},
         {"verify off verify off host a.test", "line 1: verify is there twice"},
         {"ca", "line 1: ca is there twice or without a value"},
-        {"ca /nowhere/at.all host a.test", "line 1: /nowhere/at.all: "},
-        {"ca %e host a.test", "/empty.pem: "},
-        {"certificate %e host a.test", "/empty.pem: "},
-        {"certificate %p key %o host a.test", "/you.pem: "},
+        {"ca /nowhere/at.all host a.test", "line 1: /nowhere/at.all: there is no such thing"},
+        {"ca %e host a.test", "/empty.pem: there is no certificate in it; expected PEM"},
+        {"certificate %e host a.test", "/empty.pem: there is no certificate in it"},
+        {"certificate %p key %e host a.test",
+         "/empty.pem: there is no key in it; expected PEM"},
+        {"certificate %p key /nowhere/at.all host a",
+         "/nowhere/at.all: there is no such thing"},
+        {"certificate %p key %l host a.test", "/locked.pem: its key has a pass phrase"},
+        {"certificate %p key %o host a.test",
+         "/you.pem: its key is not that of the certificate"},
         {"key %p host a.test", "line 1: a key without its certificate"},
         {"certificate %p host a.test; verify off hots a", "line 2: \"hots\" is not accepted"},
         {"certificate %p address 10.0.0.1", "line 1: address is not accepted; expected host"},
@@ -192,10 +233,8 @@ bad_lines_are_named(void **state)
         for (const char *at = rows[i].line; *at != '\0'; at++)
             if (*at != '%')
                 fputc(*at, to);
-            else if (*++at == 'p')
-                fputs(place->pem, to);
             else
-                fputs(*at == 'o' ? place->other_pem : place->empty, to);
+                fputs(file_of(place, *++at), to);
         fclose(to);
         filled.origins = text;
         assert_int_equal(profiles_new(&filled, &profiles, why, sizeof(why)), ERR_SYNTAX);
