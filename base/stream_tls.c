@@ -34,8 +34,14 @@ err_of_certificate(long verdict)
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return ERR_TLS_WRONG_HOST;
-    case X509_V_ERR_CERT_REVOKED:
-        return ERR_TLS_REVOKED;
+    case X509_V_ERR_INVALID_PURPOSE:
+        return ERR_TLS_PURPOSE;
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+        return ERR_TLS_CHAIN;
     case X509_V_ERR_EE_KEY_TOO_SMALL:
     case X509_V_ERR_CA_KEY_TOO_SMALL:
     case X509_V_ERR_CA_MD_TOO_WEAK:
@@ -104,8 +110,12 @@ set_host(SSL *tls, const char *host)
 {
     X509_VERIFY_PARAM *wanted = SSL_get0_param(tls);
 
-    /* Not "*.example.com" within a label, "f*.example.com", which nobody issues any more. */
-    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    /*
+     * Not "*.example.com" within a label, "f*.example.com", which nobody issues any more; nor a
+     * subject's common name, which must not be asked (RFC 9110 §4.3.4).
+     */
+    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host) == 1)
         return true;
     return X509_VERIFY_PARAM_set1_host(wanted, host, 0) == 1 &&

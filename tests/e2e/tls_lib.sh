@@ -40,13 +40,13 @@ authority_new() {
     -keyout "$tls_dir/$1.key" -out "$tls_dir/$1.pem" 2>/dev/null || give_up "no authority $1"
 }
 
-# certificate NAME NAMES [FROM [TO [AUTHORITY]]]: NAME.pem and NAME.key in $tls_dir; NAMES as in
-# DNS:a.test,IP:127.0.0.1; times as YYYYMMDDHHMMSSZ.
+# certificate NAME NAMES [FROM [TO [AUTHORITY [EXTENSION]]]]: NAME.pem and NAME.key in $tls_dir;
+# NAMES as in DNS:a.test,IP:127.0.0.1; times as YYYYMMDDHHMMSSZ, or empty; AUTHORITY is any NAME.
 certificate() {
   local name=$1 names=$2 from=${3:-20200101000000Z} to=${4:-20900101000000Z} by=${5:-ca}
   {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" \
-      -addext "subjectAltName=$names" -keyout "$tls_dir/$name.key" -out "$tls_dir/$name.csr" &&
+      -addext "subjectAltName=$names" ${6:+-addext "$6"} -keyout "$tls_dir/$name.key" -out "$tls_dir/$name.csr" &&
       openssl ca -batch -notext -config "$tls_dir/ca.conf" -startdate "$from" -enddate "$to" \
         -cert "$tls_dir/$by.pem" -keyfile "$tls_dir/$by.key" \
         -in "$tls_dir/$name.csr" -out "$tls_dir/$name.pem"

@@ -91,9 +91,14 @@ certificate expired "$here_names" 20200101000000Z 20210101000000Z
 certificate early "$here_names" 20890101000000Z 20900101000000Z
 certificate other DNS:other.test,IP:127.0.0.99
 certificate unknown "$here_names" 20200101000000Z 20900101000000Z stranger
+certificate client "$here_names" "" "" ca extendedKeyUsage=clientAuth
+certificate between "DNS:between.test" "" "" ca basicConstraints=critical,CA:TRUE
+certificate below "$here_names" "" "" between
+certificate above "$here_names" "" "" good
+cat "$tls_dir/good.pem" >>"$tls_dir/above.pem"
 certificate me DNS:carpool.test
 certificate_alone alone
-tls_origin_start good expired early alone other unknown
+tls_origin_start good expired early alone other unknown client below above
 echo -n "a page" >"$tls_root/page"
 carpool_start --set "tls.ca_file=$tls_ca"
 
@@ -112,6 +117,12 @@ claim "… and one for another host" \
   tells $((tls_port + 4)) tls_certificate "$kin" "its certificate is for another host"
 claim "… and one from an unknown authority" \
   tells $((tls_port + 5)) tls_certificate "$kin" "from an authority that is not trusted here"
+claim "… and one that is not for servers" \
+  tells $((tls_port + 6)) tls_certificate "$kin" "its certificate is not made for a server"
+claim "… and one that comes without the certificate between it and its authority" \
+  tells $((tls_port + 7)) tls_certificate "$kin" "or without those in between"
+claim "… and one that was signed by who is no authority" \
+  tells $((tls_port + 8)) tls_certificate "$kin" "signed by one that may not sign it"
 claim "none of these origins has seen a request" equal "$(wc -l <"$tls_log")" 1
 
 for version in 1 1_1; do
@@ -120,10 +131,10 @@ for version in 1 1_1; do
     tells "$picky_port" tls_failed tls_protocol_error "it speaks neither TLS 1.2 nor TLS 1.3"
   picky_stop
 done
-claim "each was tried once" dialed_as_often_as_asked 7
+claim "each was tried once" dialed_as_often_as_asked 10
 
 # In TLS 1.2 the alert is part of the handshake, in 1.3 it comes behind it (RFC 8446 §4.4.2.4).
-failed=7
+failed=10
 for version in 1_2 1_3; do
   picky_start "-tls$version" -Verify 1 -verify_return_error
   claim "an origin that demands a certificate over TLS ${version/_/.} is 502" \

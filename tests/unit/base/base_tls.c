@@ -78,14 +78,16 @@ bad_certificates_are_called_by_name(void **state)
         const char *host;
         enum err err;
     } cases[] = {
-        {{"DNS:b.test", -60, 3600, 0, 0, 0}, "a.test", ERR_TLS_WRONG_HOST},
-        {{"DNS:a.test", -60, 3600, 0, 0, 0}, "127.0.0.1", ERR_TLS_WRONG_HOST},
-        {{"DNS:*.test", -60, 3600, 0, 0, 0}, "x.a.test", ERR_TLS_WRONG_HOST},
-        {{"DNS:a.test", -60, -1, 0, 0, 0}, "a.test", ERR_TLS_EXPIRED},
-        {{"DNS:a.test", 60, 3600, 0, 0, 0}, "a.test", ERR_TLS_NOT_YET_VALID},
-        {{"DNS:a.test", -60, 3600, 1, 0, 0}, "a.test", ERR_TLS_SELF_SIGNED},
-        {{"DNS:a.test", -60, 3600, 0, 1, 0}, "a.test", ERR_TLS_UNKNOWN_CA},
-        {{"DNS:a.test", -60, 3600, 0, 0, 1}, "a.test", ERR_TLS_VERSION},
+        {{"DNS:b.test", -60, 3600, 0, 0, 0, NULL}, "a.test", ERR_TLS_WRONG_HOST},
+        {{"DNS:a.test", -60, 3600, 0, 0, 0, NULL}, "127.0.0.1", ERR_TLS_WRONG_HOST},
+        {{"DNS:*.test", -60, 3600, 0, 0, 0, NULL}, "x.a.test", ERR_TLS_WRONG_HOST},
+        {{NULL, -60, 3600, 0, 0, 0, NULL}, "server", ERR_TLS_WRONG_HOST}, /* RFC 9110 §4.3.4 */
+        {{"DNS:a.test", -60, -1, 0, 0, 0, NULL}, "a.test", ERR_TLS_EXPIRED},
+        {{"DNS:a.test", 60, 3600, 0, 0, 0, NULL}, "a.test", ERR_TLS_NOT_YET_VALID},
+        {{"DNS:a.test", -60, 3600, 1, 0, 0, NULL}, "a.test", ERR_TLS_SELF_SIGNED},
+        {{"DNS:a.test", -60, 3600, 0, 1, 0, NULL}, "a.test", ERR_TLS_UNKNOWN_CA},
+        {{"DNS:a.test", -60, 3600, 0, 0, 1, NULL}, "a.test", ERR_TLS_VERSION},
+        {{"DNS:a.test", -60, 3600, 0, 0, 0, "clientAuth"}, "a.test", ERR_TLS_PURPOSE},
     };
 
     (void)state;

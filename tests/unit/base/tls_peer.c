@@ -83,7 +83,10 @@ server_new(const struct tls_paper *paper, const struct authority *authority)
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = certificate_new("server", key, paper);
 
-    extend(certificate, NID_subject_alt_name, paper->names);
+    if (paper->names != NULL)
+        extend(certificate, NID_subject_alt_name, paper->names);
+    if (paper->use != NULL)
+        extend(certificate, NID_ext_key_usage, paper->use);
     if (paper->is_self_signed)
         sign(certificate, X509_get_subject_name(certificate), key);
     else

@@ -16,12 +16,13 @@ struct tls_peer {
 
 /* What is special about a certificate. */
 struct tls_paper {
-    const char *names;      /* as in "DNS:a.test, IP:127.0.0.1" */
+    const char *names;      /* as in "DNS:a.test, IP:127.0.0.1"; NULL: only the CN, "server" */
     long starts_s;          /* from now */
     long ends_s;            /* from now */
     int is_self_signed;     /* by itself */
     int is_from_a_stranger; /* by an authority that nobody trusts */
     int only_old_versions;  /* TLS 1.1 at most */
+    const char *use;        /* as in "serverAuth"; NULL: any */
 };
 
 extern const struct tls_paper tls_good; /* for a.test and 127.0.0.1 */
