@@ -83,13 +83,14 @@ function(carpool_library name)
 endfunction()
 
 # carpool_program(NAME SOURCES a.c … LINK layer …): what users run. It lies at the top of the
-# build directory: build/release/carpool.
+# build directory (build/release/carpool), and is installed.
 function(carpool_program name)
     cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINK" ${ARGN})
     add_executable(${name} ${PROGRAM_SOURCES})
     target_link_libraries(${name} PRIVATE ${PROGRAM_LINK} carpool_flags)
     target_link_options(${name} PRIVATE ${CARPOOL_LINK_LTO})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+    install(TARGETS ${name})
 endfunction()
 
 # carpool_tool(NAME SOURCES a.c … LINK layer …): a program that tests use, such as a runner.

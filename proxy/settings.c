@@ -161,12 +161,19 @@ expects_text(const struct setting *setting)
         return "visible ASCII without quotes and backslashes, not empty";
     case SETTING_dns_servers:
         return "at most 16 addresses as ADDR, ADDR:PORT or [ADDR]:PORT, separated by commas";
+    case SETTING_admin_token_file:
     case SETTING_dns_hosts_file:
+    case SETTING_tls_ca_file:
+    case SETTING_auth_users_file:
         return "the path of a file";
     case SETTING_access_clients:
         return "loopback, private, all, addresses, or ranges as ADDR/BITS, separated by commas";
     case SETTING_access_connect_ports:
         return "port numbers from 1 to 65535, separated by commas";
+    case SETTING_tcp_source:
+        return "an address, or lines of addresses and parts of rules";
+    case SETTING_tls_origins:
+        return "lines of how TLS is spoken, and parts of rules";
     case SETTING_access_rules:
         return "rules, separated by line ends or \";\"";
     default:
