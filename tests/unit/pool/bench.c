@@ -216,8 +216,10 @@ origin_open(const char *ip, uint16_t port, int backlog)
     assert_int_equal(address_parse_ip(slice_of(ip), port, &address), ERR_OK);
     fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_not_equal(fd, -1);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (bind(fd, &address.any, address_size(&address)) == -1 || listen(fd, backlog) == -1) {
+    if (backlog != ORIGIN_CLOSED)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (bind(fd, &address.any, address_size(&address)) == -1 ||
+        (backlog != ORIGIN_CLOSED && listen(fd, backlog) == -1)) {
         close(fd);
         return -1;
     }
@@ -234,18 +236,28 @@ origin_port(int fd)
 }
 
 void
-origin_open_two(const char *first_ip, const char *second_ip, int *first, int *second)
+twins_open(struct bench *bench, int low_backlog, struct twins *twins)
 {
-    *second = -1;
+    twins->high = -1;
     /* What is free at one address may be another test's at the other. */
-    for (unsigned tries = 0; tries < 100 && *second == -1; tries++) {
-        *first = origin_open(first_ip, 0, 8);
-        assert_int_not_equal(*first, -1);
-        *second = origin_open(second_ip, origin_port(*first), 8);
-        if (*second == -1)
-            close(*first);
+    for (unsigned tries = 0; tries < 100 && twins->high == -1; tries++) {
+        twins->low = origin_open("127.0.0.2", 0, low_backlog);
+        assert_int_not_equal(twins->low, -1);
+        twins->port = origin_port(twins->low);
+        twins->high = origin_open("127.0.0.3", twins->port, 8);
+        if (twins->high == -1)
+            close(twins->low);
     }
-    assert_int_not_equal(*second, -1);
+    assert_int_not_equal(twins->high, -1);
+    bench_host(bench, "127.0.0.2", "two.test");
+    bench_host(bench, "127.0.0.3", "two.test");
+}
+
+void
+twins_close(struct twins *twins)
+{
+    close(twins->low);
+    close(twins->high);
 }
 
 int

@@ -80,13 +80,25 @@ void bench_until_parked(struct bench *bench, uint64_t parked);
 
 struct pool_gauges bench_gauges(struct bench *bench);
 
-/* An origin: a listening socket on a free port (0) or a given one. Connections need no accept.
+/* As a backlog: until listen() connections are refused, and nobody else gets the port. */
+#define ORIGIN_CLOSED (-1)
+
+/*
+ * An origin: a listening socket on a free port (0) or a given one, or -1 if that is not free.
+ * Connections need no accept.
  */
 int origin_open(const char *ip, uint16_t port, int backlog);
 uint16_t origin_port(int fd);
 
-/* Two of them on one port, which is free at both addresses. */
-void origin_open_two(const char *first_ip, const char *second_ip, int *first, int *second);
+/* The origins of two.test, which leads to 127.0.0.2 and 127.0.0.3, on one port. */
+struct twins {
+    int low;
+    int high;
+    uint16_t port;
+};
+
+void twins_open(struct bench *bench, int low_backlog, struct twins *twins);
+void twins_close(struct twins *twins);
 
 /* Accepts what came in. */
 int origin_accept(int fd);

@@ -23,18 +23,6 @@ hold_down(struct bench *bench, unsigned ms)
     pool_configure(bench->pool, &bench->settings);
 }
 
-/* A port of 127.0.0.1 at which nobody listens, and nobody else will while it is bound. */
-static uint16_t
-closed_port(int *holder)
-{
-    struct address address;
-
-    assert_int_equal(address_parse(SLICE("127.0.0.1:0"), &address), ERR_OK);
-    *holder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(*holder, &address.any, address_size(&address)), 0);
-    return origin_port(*holder);
-}
-
 /* Asks and fails; says how many connections that took. */
 static unsigned
 connects_until_failure(struct bench *bench, uint16_t port, enum lease_want want, enum err err)
@@ -72,17 +60,15 @@ next_address_is_tried_when_one_is_silent(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int silent = origin_open("127.0.0.2", 0, 0);
-    int good = origin_open("127.0.0.3", origin_port(silent), 8);
-    uint64_t start_ms = clock_now_ms();
+    struct twins twins;
+    uint64_t start_ms;
     uint64_t took_ms;
     int jams[4];
 
-    assert_int_not_equal(good, -1);
-    origin_jam(silent, jams, 4);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    guest_hold(bench, &guest, "two.test", origin_port(silent));
+    twins_open(bench, 0, &twins);
+    origin_jam(twins.low, jams, 4);
+    start_ms = clock_now_ms();
+    guest_hold(bench, &guest, "two.test", twins.port);
     took_ms = clock_now_ms() - start_ms;
     /* RFC 8305 §5: 250 ms after the first one; long before the first would give up. */
     assert_true(took_ms >= 249 && took_ms < 3000);
@@ -92,8 +78,7 @@ next_address_is_tried_when_one_is_silent(void **state)
     nothing_is_open(bench);
     for (int i = 0; i < 4; i++)
         close(jams[i]);
-    close(silent);
-    close(good);
+    twins_close(&twins);
 }
 
 static void
@@ -101,24 +86,23 @@ next_address_is_tried_at_once_when_one_refuses(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int good = origin_open("127.0.0.3", 0, 8);
+    struct twins twins;
     bool was_quick = false;
 
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
+    twins_open(bench, ORIGIN_CLOSED, &twins);
     /* By its time it would never take less than 250 ms; a busy machine may once be slow. Every
        other dial begins with the good one, as soon as the bad one's failure is forgotten. */
     for (int i = 0; i < 10 && !was_quick; i++) {
         unsigned connects = fakes.connects;
         uint64_t start_ms = clock_now_ms();
 
-        guest_hold(bench, &guest, "two.test", origin_port(good));
+        guest_hold(bench, &guest, "two.test", twins.port);
         was_quick = fakes.connects - connects == 2 && clock_now_ms() - start_ms < 200;
         lease_discard(&guest.lease);
         fakes.added_us += HOLDDOWN_DOUBT_MS * 1000;
     }
     assert_true(was_quick);
-    close(good);
+    twins_close(&twins);
 }
 
 static void
@@ -140,18 +124,14 @@ address_that_the_rule_refuses_is_not_connected_to(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {.only = "127.0.0.3"};
-    int bad = origin_open("127.0.0.2", 0, 8);
-    int good = origin_open("127.0.0.3", origin_port(bad), 8);
+    struct twins twins;
 
-    assert_int_not_equal(good, -1);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    guest_hold(bench, &guest, "two.test", origin_port(bad));
+    twins_open(bench, 8, &twins);
+    guest_hold(bench, &guest, "two.test", twins.port);
     assert_int_equal(lease_facts(guest.lease)->remote.v4.sin_addr.s_addr, htonl(0x7f000003));
     assert_int_equal(guest.rule_calls, 2);
     lease_discard(&guest.lease);
-    close(bad);
-    close(good);
+    twins_close(&twins);
 }
 
 static void
@@ -191,10 +171,11 @@ failed_first_addresses_wait_for_the_others(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int good = origin_open("127.0.0.3", 0, 8);
+    struct twins twins;
 
+    twins_open(bench, ORIGIN_CLOSED, &twins);
     fakes.has_oracle = true;
-    guest_ask(bench, &guest, "slow.test", origin_port(good), LEASE_ANY);
+    guest_ask(bench, &guest, "slow.test", twins.port, LEASE_ANY);
     oracle_says("127.0.0.2", NULL, false);
     for (int i = 0; i < 3; i++)
         bench_turn(bench);
@@ -206,7 +187,7 @@ failed_first_addresses_wait_for_the_others(void **state)
     /* Nobody was asked for the same address twice. */
     assert_int_equal(guest.rule_calls, 2);
     lease_discard(&guest.lease);
-    close(good);
+    twins_close(&twins);
 }
 
 static void
@@ -214,15 +195,14 @@ failure_of_the_second_part_does_not_hide_the_first(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int closed = origin_open("127.0.0.1", 0, 8);
-    uint16_t port = origin_port(closed);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
 
-    close(closed);
     fakes.has_oracle = true;
-    guest_ask(bench, &guest, "slow.test", port, LEASE_ANY);
+    guest_ask(bench, &guest, "slow.test", origin_port(closed), LEASE_ANY);
     oracle_says("127.0.0.1", NULL, false);
     oracle_fails(ERR_DNS_TIMEOUT);
     fails_with(bench, &guest, ERR_REFUSED);
+    close(closed);
 }
 
 /* ---- what failed before ---- */
@@ -231,8 +211,8 @@ static void
 refused_host_is_not_dialed_again_for_a_moment(void **state)
 {
     struct bench *bench = *state;
-    int holder;
-    uint16_t port = closed_port(&holder);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
+    uint16_t port = origin_port(closed);
 
     hold_down(bench, HOLDDOWN_MS);
     assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
@@ -245,20 +225,20 @@ refused_host_is_not_dialed_again_for_a_moment(void **state)
     fakes.added_us += HOLDDOWN_MS * 1000;
     assert_int_equal(bench_gauges(bench).held_down, 0);
     assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
-    close(holder);
+    close(closed);
 }
 
 static void
 without_holddown_each_dial_tries(void **state)
 {
     struct bench *bench = *state;
-    int holder;
-    uint16_t port = closed_port(&holder);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
+    uint16_t port = origin_port(closed);
 
     for (int i = 0; i < 3; i++)
         assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
     assert_int_equal(count_of(bench, POOL_STAT_HELD_DOWN), 0);
-    close(holder);
+    close(closed);
 }
 
 static void
@@ -301,14 +281,14 @@ static void
 no_route_of_our_own_holds_nobody_down(void **state)
 {
     struct bench *bench = *state;
-    int holder;
-    uint16_t port = closed_port(&holder);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
+    uint16_t port = origin_port(closed);
 
     hold_down(bench, HOLDDOWN_MS);
     fakes.connect_errno = ENETUNREACH;
     for (int i = 0; i < 2; i++)
         assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_UNREACHABLE), 1);
-    close(holder);
+    close(closed);
 }
 
 /* Between the failure and the retry the origin has come back. */
@@ -317,16 +297,13 @@ retry_reaches_an_origin_that_is_back(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int holder;
-    uint16_t port = closed_port(&holder);
-    int origin;
+    int origin = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
+    uint16_t port = origin_port(origin);
 
     hold_down(bench, HOLDDOWN_MS);
     assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
     assert_int_equal(connects_until_failure(bench, port, LEASE_FRESH, ERR_REFUSED), 0);
-    close(holder);
-    origin = origin_open("127.0.0.1", port, 8);
-    assert_int_not_equal(origin, -1);
+    assert_int_equal(listen(origin, 8), 0);
     guest_ask(bench, &guest, "127.0.0.1", port, LEASE_RETRY);
     guest_wait(&guest);
     assert_int_equal(lease_state(guest.lease), LEASE_HELD);
@@ -342,59 +319,51 @@ rule_speaks_before_what_is_remembered(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {.verdict = ERR_FORBIDDEN};
-    int holder;
-    uint16_t port = closed_port(&holder);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
+    uint16_t port = origin_port(closed);
 
     hold_down(bench, HOLDDOWN_MS);
     assert_int_equal(connects_until_failure(bench, port, LEASE_ANY, ERR_REFUSED), 1);
     guest_ask(bench, &guest, "127.0.0.1", port, LEASE_ANY);
     fails_with(bench, &guest, ERR_FORBIDDEN);
-    close(holder);
+    close(closed);
 }
 
 static void
 dials_begin_with_one_address_after_the_other(void **state)
 {
     struct bench *bench = *state;
-    int second = origin_open("127.0.0.2", 0, 8);
-    int third = origin_open("127.0.0.3", origin_port(second), 8);
+    struct twins twins;
 
-    assert_int_not_equal(third, -1);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
+    twins_open(bench, 8, &twins);
     for (unsigned i = 0; i < 6; i++)
-        assert_int_equal(dialed(bench, origin_port(second)), 2 + i % 2);
-    close(second);
-    close(third);
+        assert_int_equal(dialed(bench, twins.port), 2 + i % 2);
+    twins_close(&twins);
 }
 
 static void
 failed_address_is_passed_over_and_then_comes_last(void **state)
 {
     struct bench *bench = *state;
-    int good = origin_open("127.0.0.3", 0, 8);
-    uint16_t port = origin_port(good);
+    struct twins twins;
     unsigned before;
-    int back;
 
     hold_down(bench, HOLDDOWN_MS);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    assert_int_equal(dialed(bench, port), 3);
+    twins_open(bench, ORIGIN_CLOSED, &twins);
+    assert_int_equal(dialed(bench, twins.port), 3);
     before = fakes.connects;
     for (int i = 0; i < 4; i++)
-        assert_int_equal(dialed(bench, port), 3);
+        assert_int_equal(dialed(bench, twins.port), 3);
     assert_int_equal(fakes.connects - before, 4);
     /* It listens again, and is not held down any more; but another is known to be good. */
-    back = origin_open("127.0.0.2", port, 8);
-    assert_int_not_equal(back, -1);
+    assert_int_equal(listen(twins.low, 8), 0);
     fakes.added_us += HOLDDOWN_MS * 1000;
     for (int i = 0; i < 4; i++)
-        assert_int_equal(dialed(bench, port), 3);
+        assert_int_equal(dialed(bench, twins.port), 3);
     /* When that one goes, it is tried, and good again. */
-    close(good);
-    assert_int_equal(dialed(bench, port), 2);
-    close(back);
+    close(twins.high);
+    assert_int_equal(dialed(bench, twins.port), 2);
+    close(twins.low);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)

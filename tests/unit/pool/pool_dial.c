@@ -208,13 +208,12 @@ refusal_is_told_and_frees_the_slot(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    uint16_t port = origin_port(origin);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
 
-    close(origin);
-    guest_ask(bench, &guest, "127.0.0.1", port, LEASE_ANY);
+    guest_ask(bench, &guest, "127.0.0.1", origin_port(closed), LEASE_ANY);
     fails_with(bench, &guest, ERR_REFUSED);
     assert_int_equal(count_of(bench, POOL_STAT_DIAL_FAILED), 1);
+    close(closed);
 }
 
 static void
@@ -394,15 +393,14 @@ specific_reason_wins_over_a_missing_family(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    uint16_t port = origin_port(origin);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
 
-    close(origin);
     /* Where there is no IPv6, ::1 has no route: that is not what went wrong. */
     bench_host(bench, "::1", "both.test");
     bench_host(bench, "127.0.0.1", "both.test");
-    guest_ask(bench, &guest, "both.test", port, LEASE_ANY);
+    guest_ask(bench, &guest, "both.test", origin_port(closed), LEASE_ANY);
     fails_with(bench, &guest, ERR_REFUSED);
+    close(closed);
 }
 
 /* ---- answers in two parts (RFC 8305 §3) ---- */

@@ -11,6 +11,16 @@
 #include "tests/unit/pool/bench.h"
 #include "tests/unit/pool/fakes.h"
 
+/* One holds the only connection that may be, while another asks for one. */
+static void
+hold_only(struct bench *bench, int origin, struct guest *holder, struct guest *other)
+{
+    bench->settings.max_per_host = 1;
+    pool_configure(bench->pool, &bench->settings);
+    guest_hold(bench, holder, "127.0.0.1", origin_port(origin));
+    guest_ask(bench, other, "127.0.0.1", origin_port(origin), LEASE_ANY);
+}
+
 /* ---- reuse ---- */
 
 static void
@@ -161,22 +171,18 @@ rule_holds_for_parked_connections_too(void **state)
     struct bench *bench = *state;
     struct guest first = {0};
     struct guest second = {.only = "127.0.0.3"};
-    int bad = origin_open("127.0.0.2", 0, 8);
-    int good = origin_open("127.0.0.3", origin_port(bad), 8);
+    struct twins twins;
 
-    assert_int_not_equal(good, -1);
-    bench_host(bench, "127.0.0.2", "two.test");
-    bench_host(bench, "127.0.0.3", "two.test");
-    guest_hold(bench, &first, "two.test", origin_port(bad));
+    twins_open(bench, 8, &twins);
+    guest_hold(bench, &first, "two.test", twins.port);
     guest_park(&first);
-    guest_hold(bench, &second, "two.test", origin_port(bad));
+    guest_hold(bench, &second, "two.test", twins.port);
     assert_false(lease_facts(second.lease)->is_reused);
     assert_int_equal(lease_facts(second.lease)->remote.v4.sin_addr.s_addr, htonl(0x7f000003));
     /* It is still there for those who may. */
     assert_int_equal(bench_gauges(bench).parked, 1);
     lease_discard(&second.lease);
-    close(bad);
-    close(good);
+    twins_close(&twins);
 }
 
 static void
@@ -187,10 +193,7 @@ rule_holds_for_granted_connections_too(void **state)
     struct guest second = {.verdict = ERR_FORBIDDEN};
     int origin = origin_open("127.0.0.1", 0, 8);
 
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
+    hold_only(bench, origin, &first, &second);
     assert_int_equal(lease_state(second.lease), LEASE_WAITING);
     guest_park(&first);
     guest_wait(&second);
@@ -228,11 +231,8 @@ returned_connection_is_granted_to_who_waits(void **state)
     int origin = origin_open("127.0.0.1", 0, 8);
     uint64_t id;
 
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
+    hold_only(bench, origin, &first, &second);
     id = lease_facts(first.lease)->id;
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
     assert_int_equal(bench_gauges(bench).waiting, 1);
     assert_false(lease_is_dialing(second.lease));
     guest_park(&first);
@@ -253,10 +253,7 @@ freed_slot_is_dialed_by_who_waits(void **state)
     struct guest second = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
 
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
+    hold_only(bench, origin, &first, &second);
     lease_discard(&first.lease);
     guest_wait(&second);
     assert_int_equal(lease_state(second.lease), LEASE_HELD);
@@ -274,11 +271,8 @@ wait_in_vain_ends_at_its_deadline(void **state)
     struct guest second = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
 
-    bench->settings.max_per_host = 1;
     bench->settings.queue_timeout_ms = 20;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
+    hold_only(bench, origin, &first, &second);
     guest_wait(&second);
     assert_int_equal(lease_error(second.lease), ERR_QUEUE_TIMEOUT);
     assert_int_equal(count_of(bench, POOL_STAT_QUEUE_TIMEOUT), 1);
@@ -296,11 +290,8 @@ full_queue_refuses_at_once(void **state)
     struct guest second = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
 
-    bench->settings.max_per_host = 1;
     bench->settings.max_waiting = 0;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
+    hold_only(bench, origin, &first, &second);
     assert_int_equal(lease_state(second.lease), LEASE_FAILED);
     assert_int_equal(lease_error(second.lease), ERR_QUEUE_FULL);
     lease_cancel(&second.lease);
@@ -316,10 +307,7 @@ cancelled_grant_goes_back(void **state)
     struct guest second = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
 
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
+    hold_only(bench, origin, &first, &second);
     guest_park(&first);
     lease_cancel(&second.lease);
     assert_int_equal(bench_gauges(bench).parked, 0);
@@ -336,10 +324,7 @@ granted_connection_that_died_is_replaced(void **state)
     struct guest second = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
 
-    bench->settings.max_per_host = 1;
-    pool_configure(bench->pool, &bench->settings);
-    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
-    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
+    hold_only(bench, origin, &first, &second);
     guest_park(&first);
     close(origin_accept(origin));
     guest_wait(&second);
@@ -448,12 +433,11 @@ failed_tunnel_is_not_counted(void **state)
 {
     struct bench *bench = *state;
     struct guest tunnel = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    uint16_t port = origin_port(origin);
+    int closed = origin_open("127.0.0.1", 0, ORIGIN_CLOSED);
 
-    close(origin);
-    guest_ask(bench, &tunnel, "127.0.0.1", port, LEASE_TUNNEL);
+    guest_ask(bench, &tunnel, "127.0.0.1", origin_port(closed), LEASE_TUNNEL);
     fails_with(bench, &tunnel, ERR_REFUSED);
+    close(closed);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)

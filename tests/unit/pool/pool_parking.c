@@ -11,17 +11,17 @@
 #include "tests/unit/pool/bench.h"
 #include "tests/unit/pool/fakes.h"
 
+/* Gives back a connection at whose other end something has happened: it is not parked. */
 static void
-nothing_is_parked_with_bytes_unread(void **state)
+is_closed_after(struct bench *bench, void (*happens)(int accepted))
 {
-    struct bench *bench = *state;
     struct guest guest = {0};
     int origin = origin_open("127.0.0.1", 0, 8);
     int accepted;
 
     guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
     accepted = origin_accept(origin);
-    assert_int_equal(write(accepted, "x", 1), 1);
+    happens(accepted);
     guest_park(&guest);
     nothing_is_open(bench);
     assert_int_equal(count_of(bench, POOL_STAT_PARKED), 0);
@@ -30,21 +30,27 @@ nothing_is_parked_with_bytes_unread(void **state)
 }
 
 static void
+say_a_byte(int accepted)
+{
+    assert_int_equal(write(accepted, "x", 1), 1);
+}
+
+static void
+nothing_is_parked_with_bytes_unread(void **state)
+{
+    is_closed_after(*state, say_a_byte);
+}
+
+static void
+say_the_end(int accepted)
+{
+    assert_int_equal(shutdown(accepted, SHUT_WR), 0);
+}
+
+static void
 nothing_is_parked_with_a_shutdown_pending(void **state)
 {
-    struct bench *bench = *state;
-    struct guest guest = {0};
-    int origin = origin_open("127.0.0.1", 0, 8);
-    int accepted;
-
-    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
-    accepted = origin_accept(origin);
-    assert_int_equal(shutdown(accepted, SHUT_WR), 0);
-    guest_park(&guest);
-    nothing_is_open(bench);
-    assert_int_equal(count_of(bench, POOL_STAT_PARKED), 0);
-    close(accepted);
-    close(origin);
+    is_closed_after(*state, say_the_end);
 }
 
 /* It was in use for longer than connections may rest. */

@@ -51,23 +51,29 @@ order_of_addresses_splits_nothing(void **state)
     struct bench *bench = *state;
     struct guest guest = {0};
     struct guest other = {0};
-    int low;
-    int high;
+    struct twins twins;
 
-    origin_open_two("127.0.0.2", "127.0.0.3", &low, &high);
+    twins_open(bench, 8, &twins);
     set_sharing(bench);
-    bench_host(bench, "127.0.0.3", "a.test");
-    bench_host(bench, "127.0.0.2", "a.test");
-    bench_host(bench, "127.0.0.2", "b.test");
-    bench_host(bench, "127.0.0.3", "b.test");
-    guest_hold(bench, &guest, "a.test", origin_port(low));
+    bench_host(bench, "127.0.0.3", "turned.test");
+    bench_host(bench, "127.0.0.2", "turned.test");
+    guest_hold(bench, &guest, "turned.test", twins.port);
     assert_int_equal(far_end(&guest), 2);
     guest_park(&guest);
-    guest_hold(bench, &other, "b.test", origin_port(low));
+    guest_hold(bench, &other, "two.test", twins.port);
     assert_true(lease_facts(other.lease)->is_reused);
     lease_discard(&other.lease);
-    close(low);
-    close(high);
+    twins_close(&twins);
+}
+
+/* Where nobody listens at the lower of the two addresses, by which they share. */
+static void
+hold_at_the_higher(struct bench *bench, struct guest *guest, struct twins *twins)
+{
+    twins_open(bench, ORIGIN_CLOSED, twins);
+    set_sharing(bench);
+    guest_hold(bench, guest, "two.test", twins->port);
+    assert_int_equal(far_end(guest), 3);
 }
 
 static void
@@ -75,17 +81,12 @@ connection_to_another_address_is_nobody_elses(void **state)
 {
     struct bench *bench = *state;
     struct guest guest = {0};
-    int high = origin_open("127.0.0.3", 0, 8);
+    struct twins twins;
 
-    set_sharing(bench);
-    /* At the least one nobody listens. */
-    bench_host(bench, "127.0.0.2", "a.test");
-    bench_host(bench, "127.0.0.3", "a.test");
-    guest_hold(bench, &guest, "a.test", origin_port(high));
-    assert_int_equal(far_end(&guest), 3);
+    hold_at_the_higher(bench, &guest, &twins);
     guest_park(&guest);
     nothing_is_open(bench);
-    close(high);
+    twins_close(&twins);
 }
 
 static void
@@ -94,17 +95,13 @@ pin_to_another_address_lasts_for_its_client(void **state)
     static const struct park_terms no_terms = {0};
     struct bench *bench = *state;
     struct guest guest = {0};
-    int high = origin_open("127.0.0.3", 0, 8);
+    struct twins twins;
 
-    set_sharing(bench);
-    bench_host(bench, "127.0.0.2", "a.test");
-    bench_host(bench, "127.0.0.3", "a.test");
-    guest_hold(bench, &guest, "a.test", origin_port(high));
-    assert_int_equal(far_end(&guest), 3);
+    hold_at_the_higher(bench, &guest, &twins);
     assert_int_equal(lease_pin(guest.lease), ERR_OK);
     assert_true(lease_rest(guest.lease, &no_terms) > 0);
     lease_discard(&guest.lease);
-    close(high);
+    twins_close(&twins);
 }
 
 static void
@@ -113,22 +110,18 @@ address_that_the_rule_refuses_is_no_key(void **state)
     struct bench *bench = *state;
     struct guest guest = {.only = "127.0.0.3"};
     struct guest other = {.only = "127.0.0.2"};
-    int low;
-    int high;
+    struct twins twins;
 
-    origin_open_two("127.0.0.2", "127.0.0.3", &low, &high);
+    twins_open(bench, 8, &twins);
     set_sharing(bench);
-    bench_host(bench, "127.0.0.2", "a.test");
-    bench_host(bench, "127.0.0.3", "a.test");
-    guest_hold(bench, &guest, "a.test", origin_port(low));
+    guest_hold(bench, &guest, "two.test", twins.port);
     assert_int_equal(far_end(&guest), 3);
     guest_park(&guest);
-    guest_hold(bench, &other, "a.test", origin_port(low));
+    guest_hold(bench, &other, "two.test", twins.port);
     assert_false(lease_facts(other.lease)->is_reused);
     assert_int_equal(far_end(&other), 2);
     lease_discard(&other.lease);
-    close(low);
-    close(high);
+    twins_close(&twins);
 }
 
 static void
