@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "tests/tools/tool.h"
+#include "tests/unit/dice.h"
 
 #define EVENTS 256
 #define REQUEST_SIZE 256
@@ -51,7 +52,7 @@ struct crowd {
     bool is_by_chance;
     bool is_once;
     bool is_https;
-    uint64_t dice;
+    struct dice dice;
     int epoll;
     struct client *clients;
     unsigned connections;
@@ -59,16 +60,6 @@ struct crowd {
     unsigned answered;
     unsigned failed;
 };
-
-/* xorshift64*: the same on every machine. */
-static unsigned
-draw(struct crowd *crowd, unsigned below)
-{
-    crowd->dice ^= crowd->dice >> 12;
-    crowd->dice ^= crowd->dice << 25;
-    crowd->dice ^= crowd->dice >> 27;
-    return (unsigned)((crowd->dice * UINT64_C(2685821657736338717)) >> 33) % below;
-}
 
 static void
 watch(struct crowd *crowd, struct client *client, int operation, unsigned events)
@@ -111,7 +102,8 @@ static void
 client_go_on(struct crowd *crowd, struct client *client)
 {
     unsigned number = crowd->asked;
-    unsigned host = crowd->is_by_chance ? draw(crowd, crowd->hosts) : number % crowd->hosts;
+    unsigned host =
+        crowd->is_by_chance ? dice_draw(&crowd->dice, crowd->hosts) : number % crowd->hosts;
     struct in_addr address = {.s_addr = htonl(FIRST_HOST + host)};
 
     if (crowd->is_once && client->fd != -1)
@@ -261,7 +253,7 @@ options_parse(struct crowd *crowd, char **options)
 int
 main(int argc, char **argv)
 {
-    struct crowd crowd = {.dice = UINT64_C(0x9e3779b97f4a7c15)};
+    struct crowd crowd = {.dice = dice_of(1)};
     uint64_t start_ms = tool_now_ms();
 
     if (argc < 7)

@@ -11,20 +11,15 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/dice.h"
 #include "tests/unit/http/given.h"
 
-#define SEED 0x9e3779b97f4a7c15u
+static struct dice dice;
 
-static uint64_t random_state;
-
-/* xorshift64*: the same numbers on every machine. */
 size_t
 damage_below(size_t limit)
 {
-    random_state ^= random_state >> 12;
-    random_state ^= random_state << 25;
-    random_state ^= random_state >> 27;
-    return (size_t)((random_state * 0x2545f4914f6cdd1du) >> 33) % limit;
+    return (size_t)(dice_roll(&dice) >> 33) % limit;
 }
 
 static void
@@ -133,12 +128,7 @@ damage_complain(const char *claim, const struct message *message)
 int
 damage_begin(void **state)
 {
-    const char *wanted = getenv("HTTP_SEED");
-
     (void)state;
-    random_state = wanted != NULL ? strtoull(wanted, NULL, 0) : SEED;
-    if (random_state == 0)
-        random_state = SEED;
-    print_message("HTTP_SEED=0x%llx\n", (unsigned long long)random_state);
+    dice = dice_of(dice_seed(1));
     return 0;
 }

@@ -7,7 +7,8 @@
 
 /*
  * Damaged messages: what must hold for any bytes at all is tried on tens of thousands of them.
- * The damage comes from a seed that is printed; HTTP_SEED in the environment sets another one.
+ * The damage comes from a seed that is printed; CARPOOL_TEST_SEED in the environment sets
+ * another one.
  */
 #define DAMAGE_MESSAGES 40000
 #define DAMAGE_SIZE 1200

@@ -34,7 +34,7 @@ agenda_now_us(void)
 void
 agenda_init(struct agenda *agenda, uint64_t start_us, uint64_t seed)
 {
-    *agenda = (struct agenda){.dice = seed | 1};
+    *agenda = (struct agenda){.dice = dice_of(seed)};
     now_us = start_us;
 }
 
@@ -100,26 +100,16 @@ agenda_next(struct agenda *agenda, uint64_t end_us, struct entry *next)
     return true;
 }
 
-/* xorshift64*: the same on every machine. */
-static uint64_t
-roll(struct agenda *agenda)
-{
-    agenda->dice ^= agenda->dice >> 12;
-    agenda->dice ^= agenda->dice << 25;
-    agenda->dice ^= agenda->dice >> 27;
-    return agenda->dice * UINT64_C(2685821657736338717);
-}
-
 unsigned
 agenda_draw(struct agenda *agenda, unsigned below)
 {
-    return (unsigned)(roll(agenda) >> 33) % below;
+    return dice_draw(&agenda->dice, below);
 }
 
 double
 agenda_chance(struct agenda *agenda)
 {
-    return (double)(roll(agenda) >> 11) / (double)(UINT64_C(1) << 53);
+    return (double)(dice_roll(&agenda->dice) >> 11) / (double)(UINT64_C(1) << 53);
 }
 
 uint64_t

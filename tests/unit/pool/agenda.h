@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/unit/dice.h"
+
 /*
  * Time that passes as fast as it is used: what is due next happens next, and the process's
  * monotonic clock, libevent's included, says that it is that late. Equal seeds, equal days.
@@ -22,7 +24,7 @@ struct agenda {
     size_t count;
     size_t room;
     uint64_t last_number;
-    uint64_t dice;
+    struct dice dice;
 };
 
 void agenda_init(struct agenda *agenda, uint64_t start_us, uint64_t seed);

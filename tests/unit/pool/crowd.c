@@ -5,16 +5,6 @@
 
 #include "tests/unit/pool/crowd_calls.h"
 
-/* xorshift64*: the same on every machine. */
-static unsigned
-draw(struct crowd *crowd, unsigned below)
-{
-    crowd->random ^= crowd->random >> 12;
-    crowd->random ^= crowd->random << 25;
-    crowd->random ^= crowd->random >> 27;
-    return (unsigned)((crowd->random * UINT64_C(2685821657736338717)) >> 33) % below;
-}
-
 static void
 detach_dial(struct crowd *crowd, struct client *client)
 {
@@ -78,8 +68,8 @@ start(struct crowd *crowd, struct client *client)
     static const enum shelf_want wants[] = {SHELF_ANY,   SHELF_ANY,   SHELF_ANY,
                                             SHELF_YOUNG, SHELF_FRESH, SHELF_SLOT};
 
-    client->key = draw(crowd, MODEL_KEYS);
-    client->taker.waiter.want = wants[draw(crowd, 6)];
+    client->key = dice_draw(&crowd->dice, MODEL_KEYS);
+    client->taker.waiter.want = wants[dice_draw(&crowd->dice, 6)];
     client->taker.waiter.on_granted = rig_on_granted;
     seek(crowd, client, NULL);
 }
@@ -104,11 +94,11 @@ finish(struct crowd *crowd, struct client *client)
     struct upstream *stream = client->stream;
 
     client->stream = NULL;
-    if (!crowd->is_winding_down && draw(crowd, 8) == 0) {
+    if (!crowd->is_winding_down && dice_draw(&crowd->dice, 8) == 0) {
         renew(crowd, client, stream);
         return;
     }
-    switch (draw(crowd, 5)) {
+    switch (dice_draw(&crowd->dice, 5)) {
     case 0:
         crowd_close(crowd, stream);
         break;
@@ -131,7 +121,7 @@ end_dial(struct crowd *crowd, struct client *client)
     bool is_waiting;
 
     client->dial = NULL;
-    if (draw(crowd, 4) > 0) {
+    if (dice_draw(&crowd->dice, 4) > 0) {
         stream = crowd_open(crowd, client, slot, client->key);
         if (stream != NULL)
             hold(crowd, client, stream);
@@ -175,9 +165,9 @@ read_grant(struct crowd *crowd, struct client *client)
         go_idle(crowd, client);
     } else if (stream == NULL) {
         seek(crowd, client, slot);
-    } else if (draw(crowd, 5) > 0) {
+    } else if (dice_draw(&crowd->dice, 5) > 0) {
         hold(crowd, client, stream);
-    } else if (draw(crowd, 2) == 0) {
+    } else if (dice_draw(&crowd->dice, 2) == 0) {
         /* Dead: the next one, with the old rank. */
         crowd_close(crowd, stream);
         seek(crowd, client, NULL);
@@ -202,11 +192,12 @@ step_client(struct crowd *crowd, struct client *client)
         break;
     case PLACE_GAVE_UP:
     case PLACE_WAITS:
-        if (client->taker.grants != client->seen_grants && draw(crowd, 3) > 0)
+        if (client->taker.grants != client->seen_grants && dice_draw(&crowd->dice, 3) > 0)
             read_grant(crowd, client);
-        else if (client->dial != NULL && draw(crowd, 2) == 0)
+        else if (client->dial != NULL && dice_draw(&crowd->dice, 2) == 0)
             end_dial(crowd, client);
-        else if (client->place == PLACE_WAITS && !crowd->is_winding_down && draw(crowd, 4) == 0)
+        else if (client->place == PLACE_WAITS && !crowd->is_winding_down &&
+                 dice_draw(&crowd->dice, 4) == 0)
             cancel(crowd, client);
         break;
     }
@@ -222,11 +213,11 @@ step_dial(struct crowd *crowd)
 
     if (crowd->dial_count == 0)
         return;
-    chosen = draw(crowd, (unsigned)crowd->dial_count);
+    chosen = dice_draw(&crowd->dice, (unsigned)crowd->dial_count);
     slot = crowd->dials[chosen].slot;
     key = crowd->dials[chosen].key;
     crowd->dials[chosen] = crowd->dials[--crowd->dial_count];
-    if (draw(crowd, 3) == 0)
+    if (dice_draw(&crowd->dice, 3) == 0)
         crowd_undial(crowd, slot, key);
     else
         crowd_open(crowd, NULL, slot, key);
@@ -236,8 +227,8 @@ step_dial(struct crowd *crowd)
 static void
 step_learn(struct crowd *crowd)
 {
-    unsigned index = draw(crowd, MODEL_KEYS);
-    unsigned limit_ms = draw(crowd, 2) * (2 + draw(crowd, 60));
+    unsigned index = dice_draw(&crowd->dice, MODEL_KEYS);
+    unsigned limit_ms = dice_draw(&crowd->dice, 2) * (2 + dice_draw(&crowd->dice, 60));
     struct pool_key key = crowd_key(index);
 
     rig_teach(crowd->rig, &key, limit_ms);
@@ -251,14 +242,14 @@ crowd_configure(struct crowd *crowd)
     struct pool_settings *settings = &crowd->rig->settings;
 
     crowd_begin(crowd, "configure");
-    settings->learns_idle_timeout = draw(crowd, 4) > 0;
-    settings->max_per_host = 1 + draw(crowd, 6);
-    settings->max_parked_per_host = draw(crowd, 4);
-    settings->max_dials_per_host = 1 + draw(crowd, 4);
-    settings->max_total = 1 + draw(crowd, 12);
-    settings->max_parked = draw(crowd, 12);
-    settings->max_waiting = draw(crowd, 2 * CLIENTS);
-    settings->fresh_for_unsafe_ms = draw(crowd, 20);
+    settings->learns_idle_timeout = dice_draw(&crowd->dice, 4) > 0;
+    settings->max_per_host = 1 + dice_draw(&crowd->dice, 6);
+    settings->max_parked_per_host = dice_draw(&crowd->dice, 4);
+    settings->max_dials_per_host = 1 + dice_draw(&crowd->dice, 4);
+    settings->max_total = 1 + dice_draw(&crowd->dice, 12);
+    settings->max_parked = dice_draw(&crowd->dice, 12);
+    settings->max_waiting = dice_draw(&crowd->dice, 2 * CLIENTS);
+    settings->fresh_for_unsafe_ms = dice_draw(&crowd->dice, 20);
     rig_configure(crowd->rig);
     shelf_refresh(crowd->rig->shelf);
     model_configure(crowd->model, settings);
@@ -268,20 +259,20 @@ crowd_configure(struct crowd *crowd)
 void
 crowd_step(struct crowd *crowd)
 {
-    unsigned dice = draw(crowd, 100);
+    unsigned drawn = dice_draw(&crowd->dice, 100);
 
-    if (dice < 2 || (dice < 20 && crowd->dial_count > CLIENTS / 2) || crowd->is_winding_down)
+    if (drawn < 2 || (drawn < 20 && crowd->dial_count > CLIENTS / 2) || crowd->is_winding_down)
         step_dial(crowd);
-    if (dice == 2)
+    if (drawn == 2)
         crowd_evict(crowd);
-    else if (dice == 3 && crowd->model != NULL && draw(crowd, 4) == 0)
+    else if (drawn == 3 && crowd->model != NULL && dice_draw(&crowd->dice, 4) == 0)
         crowd_configure(crowd);
-    else if (dice == 4)
+    else if (drawn == 4)
         step_learn(crowd);
-    else if (dice == 5)
+    else if (drawn == 5)
         crowd_sweep(crowd);
     else if (crowd->dial_count < CLIENTS || crowd->is_winding_down)
-        step_client(crowd, &crowd->clients[draw(crowd, CLIENTS)]);
+        step_client(crowd, &crowd->clients[dice_draw(&crowd->dice, CLIENTS)]);
     else
         step_dial(crowd);
 }
@@ -300,7 +291,7 @@ crowd_init(struct crowd *crowd, struct rig *rig, uint64_t seed)
 {
     memset(crowd, 0, sizeof(*crowd));
     crowd->rig = rig;
-    crowd->random = seed | 1;
+    crowd->dice = dice_of(seed);
     for (unsigned i = 0; i < CLIENTS; i++)
         crowd->clients[i].index = i;
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/unit/dice.h"
 #include "tests/unit/pool/model.h"
 #include "tests/unit/pool/rig.h"
 
@@ -34,7 +35,7 @@ struct crowd {
     /* On threads: dials under way for each key, of all crowds; never more than the shelf
      * counts. */
     _Atomic unsigned *dialing;
-    uint64_t random;
+    struct dice dice;
     struct client clients[CLIENTS];
     struct {
         struct bucket *slot; /* detached from its client, which no longer needs it */

@@ -5,7 +5,7 @@
  * way, and are started anew; the settings are changed under way. At noon a count of
  * milliseconds passes 32 bits.
  *
- * CARPOOL_DAY_SEED repeats a day.
+ * CARPOOL_TEST_SEED repeats a day.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,12 +13,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
 #include "pool/lane.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/pool/day.h"
 
 #define SECOND_US UINT64_C(1000000)
@@ -341,28 +341,13 @@ day_run(struct day *day, uint64_t until_us)
     }
 }
 
-static uint64_t
-seed_of_day(void)
-{
-    const char *text = getenv("CARPOOL_DAY_SEED");
-    uint64_t seed;
-
-    if (text != NULL)
-        return strtoull(text, NULL, 0);
-    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-        abort();
-    return seed;
-}
-
 static void
 a_day_leaves_nothing_and_reuses_what_it_can(void **state)
 {
     struct day *day = xcalloc(1, sizeof(*day));
-    uint64_t seed = seed_of_day();
 
     (void)state;
-    printf("CARPOOL_DAY_SEED=%llu\n", (unsigned long long)seed);
-    day_begin(day, seed);
+    day_begin(day, dice_seed(0));
     day_run(day, START_US + 24 * HOUR_US);
     day->is_over = true;
     day_run(day, START_US + 24 * HOUR_US + 180 * SECOND_US);

@@ -1,7 +1,7 @@
 /*
  * Four workers' lanes on one pool with real sockets: leases asked for, held, parked, discarded
  * and cancelled at random, origins that close when they like. In the end nothing is left.
- * CARPOOL_MODEL_SECONDS makes it longer.
+ * CARPOOL_TEST_SECONDS makes it longer.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -24,6 +24,7 @@
 #include "pool/lease.h"
 #include "pool/tuple.h"
 #include "pool/waiting.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/pool/bench.h"
 
 enum { LANES = 4, GUESTS = 8, ORIGINS = 3, HELD = 512 };
@@ -49,7 +50,7 @@ struct worker {
     stat_counter stats[POOL_STAT_COUNT];
     stat_counter dns_stats[DNS_STAT_COUNT];
     struct visitor visitors[GUESTS];
-    uint64_t random;
+    struct dice dice;
     unsigned held;
 };
 
@@ -62,19 +63,10 @@ struct crossing {
     _Atomic unsigned done;
 };
 
-static unsigned
-draw(uint64_t *random, unsigned below)
-{
-    *random ^= *random >> 12;
-    *random ^= *random << 25;
-    *random ^= *random >> 27;
-    return (unsigned)((*random * UINT64_C(2685821657736338717)) >> 33) % below;
-}
-
 /* ---- the origins: accept, and close some of what they have at any time ---- */
 
 static void
-accept_some(struct crossing *crossing, int *held, uint64_t *random)
+accept_some(struct crossing *crossing, int *held, struct dice *dice)
 {
     struct pollfd polls[ORIGINS];
 
@@ -83,7 +75,7 @@ accept_some(struct crossing *crossing, int *held, uint64_t *random)
     if (poll(polls, ORIGINS, 5) <= 0)
         return;
     for (int i = 0; i < ORIGINS; i++) {
-        unsigned place = draw(random, HELD);
+        unsigned place = dice_draw(dice, HELD);
 
         if (polls[i].revents == 0)
             continue;
@@ -97,15 +89,15 @@ static void *
 run_origins(void *arg)
 {
     struct crossing *crossing = arg;
-    uint64_t random = 88172645463325252u;
+    struct dice dice = dice_of(LANES);
     int held[HELD];
 
     for (int i = 0; i < HELD; i++)
         held[i] = -1;
     while (atomic_load(&crossing->done) < LANES) {
-        unsigned place = draw(&random, HELD);
+        unsigned place = dice_draw(&dice, HELD);
 
-        accept_some(crossing, held, &random);
+        accept_some(crossing, held, &dice);
         if (held[place] != -1)
             close(held[place]);
         held[place] = -1;
@@ -146,7 +138,7 @@ ask(struct worker *worker, struct visitor *visitor)
     struct pool_key key;
     const struct lease_request request = {
         .key = &key,
-        .want = wants[draw(&worker->random, 6)],
+        .want = wants[dice_draw(&worker->dice, 6)],
         .rule = rule,
         .rule_arg = visitor,
         .client = &visitor->client,
@@ -155,11 +147,11 @@ ask(struct worker *worker, struct visitor *visitor)
     };
 
     if (pool_key_init(&key, SLICE("127.0.0.1"),
-                      worker->crossing->ports[draw(&worker->random, ORIGINS)]) != ERR_OK)
+                      worker->crossing->ports[dice_draw(&worker->dice, ORIGINS)]) != ERR_OK)
         abort();
     /* Another one each time, as those who look on must see it whole. */
     visitor->client.v4.sin_family = AF_INET;
-    visitor->client.v4.sin_addr.s_addr = (in_addr_t)draw(&worker->random, 1u << 30);
+    visitor->client.v4.sin_addr.s_addr = (in_addr_t)dice_draw(&worker->dice, 1u << 30);
     address_set_port(&visitor->client, (uint16_t)visitor->client.v4.sin_addr.s_addr);
     visitor->heard = 0;
     visitor->turns = 0;
@@ -176,7 +168,7 @@ give_back(struct worker *worker, struct visitor *visitor)
 
     worker->held++;
     lease_count(visitor->lease, 10, 20);
-    if (draw(&worker->random, 4) == 0)
+    if (dice_draw(&worker->dice, 4) == 0)
         lease_discard(&visitor->lease);
     else
         lease_park(&visitor->lease, &terms);
@@ -193,11 +185,11 @@ step_visitor(struct worker *worker, struct visitor *visitor)
     }
     switch (lease_state(visitor->lease)) {
     case LEASE_WAITING:
-        if (draw(&worker->random, 40) == 0)
+        if (dice_draw(&worker->dice, 40) == 0)
             lease_cancel(&visitor->lease);
         break;
     case LEASE_HELD:
-        if (visitor->turns > draw(&worker->random, 4))
+        if (visitor->turns > dice_draw(&worker->dice, 4))
             give_back(worker, visitor);
         break;
     case LEASE_FAILED:
@@ -236,7 +228,7 @@ worker_open(struct worker *worker, struct crossing *crossing, unsigned index)
         .timeout_ms = 1000, .tries = 1, .cache_size = 10, .max_inflight = 10};
 
     worker->crossing = crossing;
-    worker->random = UINT64_C(0x9e3779b97f4a7c15) * (index + 1);
+    worker->dice = dice_of(index);
     worker->base = event_base_new();
     worker->mailbox = mailbox_new(worker->base);
     worker->cache = cache_new(&settings);
@@ -353,7 +345,6 @@ lanes_share_one_pool_and_leave_nothing(void **state)
                                            .fresh_for_unsafe_ms = 5,
                                            .connect_timeout_ms = 5000,
                                            .queue_timeout_ms = 200};
-    const char *seconds = getenv("CARPOOL_MODEL_SECONDS");
     struct crossing *crossing = xcalloc(1, sizeof(*crossing));
     struct pool_gauges gauges;
     pthread_t origins;
@@ -372,7 +363,7 @@ lanes_share_one_pool_and_leave_nothing(void **state)
         assert_int_equal(pthread_create(&crossing->workers[i].thread, NULL, run_worker,
                                         &crossing->workers[i]),
                          0);
-    watch_over(crossing, seconds != NULL ? (unsigned)(atof(seconds) * 1000) : 1000);
+    watch_over(crossing, (unsigned)(dice_seconds() * 1000));
     for (unsigned i = 0; i < LANES; i++)
         pthread_join(crossing->workers[i].thread, NULL);
     pthread_join(origins, NULL);

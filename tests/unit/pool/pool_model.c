@@ -3,7 +3,7 @@
  * to believe; on four threads, what must hold whatever the order is checked: a stream has one
  * owner, caps hold, everybody is served, and in the end all counts are zero.
  *
- * CARPOOL_MODEL_SEED repeats a run; CARPOOL_MODEL_SECONDS makes it longer.
+ * CARPOOL_TEST_SEED repeats a run; CARPOOL_TEST_SECONDS makes it longer.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -13,38 +13,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/pool/crowd.h"
 #include "tests/unit/pool/model.h"
 #include "tests/unit/pool/rig.h"
 
 enum { THREADS = 4 };
-
-static uint64_t
-seed_of_run(void)
-{
-    const char *text = getenv("CARPOOL_MODEL_SEED");
-    uint64_t seed;
-
-    if (text != NULL)
-        return strtoull(text, NULL, 0);
-    if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-        abort();
-    return seed;
-}
-
-static double
-seconds_of_run(void)
-{
-    const char *text = getenv("CARPOOL_MODEL_SECONDS");
-
-    return text != NULL ? atof(text) : 1;
-}
 
 static double
 wall_clock(void)
@@ -99,18 +78,19 @@ run_alone(uint64_t seed, unsigned steps)
 static void
 shelf_does_what_its_model_does(void **state)
 {
-    double end = wall_clock() + seconds_of_run();
-    uint64_t seed = seed_of_run();
-    bool is_repeat = getenv("CARPOOL_MODEL_SEED") != NULL;
-    unsigned runs = 0;
+    double end = wall_clock() + dice_seconds();
+    uint64_t seed = dice_seed(0);
+    struct dice dice = dice_of(seed);
+    bool is_repeat = getenv(DICE_SEED) != NULL;
+    unsigned runs = 1;
 
     (void)state;
-    do {
-        printf("CARPOOL_MODEL_SEED=%llu\n", (unsigned long long)seed);
+    run_alone(seed, 5000);
+    for (; !is_repeat && wall_clock() < end; runs++) {
+        seed = dice_roll(&dice);
+        printf(DICE_SEED "=%llu\n", (unsigned long long)seed);
         run_alone(seed, 5000);
-        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
-        runs++;
-    } while (!is_repeat && wall_clock() < end);
+    }
     printf("%u runs of 5000 steps\n", runs);
 }
 
@@ -193,11 +173,10 @@ shelf_stays_whole_under_four_threads(void **state)
     struct hall *hall = xcalloc(1, sizeof(*hall));
     struct seat seats[THREADS];
     pthread_t threads[THREADS];
-    uint64_t seed = seed_of_run();
+    uint64_t seed = dice_seed(0);
     uint64_t steps = 0;
 
     (void)state;
-    printf("CARPOOL_MODEL_SEED=%llu\n", (unsigned long long)seed);
     rig_init(&hall->rig);
     hall->rig.settings.max_per_host = 6;
     hall->rig.settings.max_parked_per_host = 3;
@@ -213,7 +192,7 @@ shelf_stays_whole_under_four_threads(void **state)
         seats[i] = (struct seat){.hall = hall, .crowd = &hall->crowds[i]};
         assert_int_equal(pthread_create(&threads[i], NULL, run_crowd, &seats[i]), 0);
     }
-    sit_and_wait(hall, seconds_of_run());
+    sit_and_wait(hall, dice_seconds());
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
         steps += hall->crowds[i].steps;

@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <cmocka.h>
 
 #include "pool/quota.h"
+#include "tests/unit/dice.h"
 #include "tests/unit/pool/rig.h"
 
 struct yard {
@@ -223,19 +223,12 @@ enum { THREADS = 4, VISITORS = 8, STEPS = 50000, NAMES = 3, MOST = 5 };
 struct group {
     struct yard *yard;
     _Atomic int *inside; /* per name, of all groups */
-    uint64_t random;
+    struct dice dice;
     struct visitor visitors[VISITORS];
     enum { OUTSIDE, WAITING, GAVE_UP, INSIDE } places[VISITORS];
     unsigned seen[VISITORS];
     size_t names[VISITORS];
 };
-
-static unsigned
-draw(struct group *group, unsigned below)
-{
-    group->random = group->random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-    return (unsigned)(group->random >> 40) % below;
-}
 
 /* Counted after it entered and before it leaves, so that it is never more than are inside. */
 static void
@@ -256,7 +249,7 @@ step(struct group *group, unsigned i, bool is_ending)
     if (group->places[i] == OUTSIDE) {
         if (is_ending)
             return;
-        group->names[i] = draw(group, NAMES);
+        group->names[i] = dice_draw(&group->dice, NAMES);
         group->places[i] =
             enter(group->yard, visitor, "a.test", names[group->names[i]]) == QUOTA_ENTERED
                 ? INSIDE
@@ -276,7 +269,7 @@ step(struct group *group, unsigned i, bool is_ending)
             count(group, group->names[i], 1);
             group->places[i] = INSIDE;
         }
-    } else if (group->places[i] == WAITING && !is_ending && draw(group, 8) == 0) {
+    } else if (group->places[i] == WAITING && !is_ending && dice_draw(&group->dice, 8) == 0) {
         group->places[i] =
             quota_cancel(group->yard->quotas, &visitor->pass) ? OUTSIDE : GAVE_UP;
     }
@@ -297,7 +290,7 @@ run_group(void *arg)
     struct group *group = arg;
 
     for (unsigned n = 0; n < STEPS; n++)
-        step(group, draw(group, VISITORS), false);
+        step(group, dice_draw(&group->dice, VISITORS), false);
     for (unsigned i = 0; !is_over(group); i = (i + 1) % VISITORS)
         step(group, i, true);
     return NULL;
@@ -310,15 +303,13 @@ caps_hold_and_everybody_enters_under_four_threads(void **state)
     _Atomic int inside[NAMES] = {0};
     struct group *groups = calloc(THREADS, sizeof(*groups));
     pthread_t threads[THREADS];
-    uint64_t seed;
+    uint64_t seed = dice_seed(0);
 
-    assert_int_equal(getrandom(&seed, sizeof(seed), 0), sizeof(seed));
-    printf("seed %llu\n", (unsigned long long)seed);
     yard_configure(yard, MOST, 100);
     for (unsigned i = 0; i < THREADS; i++) {
         groups[i].yard = yard;
         groups[i].inside = inside;
-        groups[i].random = seed + i;
+        groups[i].dice = dice_of(seed + i);
         assert_int_equal(pthread_create(&threads[i], NULL, run_group, &groups[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++)

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "proxy/policy/auth.h"
+#include "tests/unit/dice.h"
 
 /* A file of users, and one who asks. */
 struct place {
@@ -276,15 +277,8 @@ a_broken_file_changes_nothing(void **state)
 struct asker {
     pthread_t thread;
     struct place place; /* auth and client are shared, the rest is its own */
-    unsigned seed;
+    struct dice dice;
 };
-
-static unsigned
-draw(struct asker *asker, unsigned below)
-{
-    asker->seed = asker->seed * 1103515245 + 12345;
-    return (asker->seed >> 16) % below;
-}
 
 static void *
 ask_and_leave(void *arg)
@@ -294,14 +288,15 @@ ask_and_leave(void *arg)
     struct auth_ask *asked[8] = {0};
 
     for (unsigned i = 0; i < ASKED_BY_EACH; i++) {
-        struct auth_ask **slot = &asked[draw(asker, 8)];
+        struct auth_ask **slot = &asked[dice_draw(&asker->dice, 8)];
         char text[32];
 
         auth_leave(slot);
-        snprintf(text, sizeof(text), "alice:secret%.0u", draw(asker, 12));
+        snprintf(text, sizeof(text), "alice:secret%.0u", dice_draw(&asker->dice, 12));
         ask(place, text, slot);
-        event_base_loop(place->base,
-                        draw(asker, 4) == 0 && *slot != NULL ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+        event_base_loop(place->base, dice_draw(&asker->dice, 4) == 0 && *slot != NULL
+                                         ? EVLOOP_ONCE
+                                         : EVLOOP_NONBLOCK);
     }
     for (unsigned i = 0; i < 8; i++)
         auth_leave(&asked[i]);
@@ -316,7 +311,7 @@ many_ask_and_leave_at_once(void **state)
     struct asker askers[3];
 
     for (unsigned i = 0; i < 3; i++) {
-        askers[i] = (struct asker){.place = *place, .seed = i + 1};
+        askers[i] = (struct asker){.place = *place, .dice = dice_of(i)};
         askers[i].place.base = event_base_new();
         askers[i].place.mailbox = mailbox_new(askers[i].place.base);
         assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_and_leave, &askers[i]), 0);
