@@ -79,8 +79,7 @@ key_update_within_a_write_loses_nothing(void **state)
         part = (struct iovec){sent + sent_size, SIZE - sent_size};
     }
     assert_true(stream_is_stuck(stream) && sent_size < SIZE);
-    assert_true(SSL_key_update(peer.server, SSL_KEY_UPDATE_REQUESTED));
-    assert_int_equal(SSL_do_handshake(peer.server), 1);
+    tls_peer_change_keys(&peer, SSL_KEY_UPDATE_REQUESTED);
     assert_int_equal(stream_read(stream, &byte, 1, &count), ERR_AGAIN);
     while (received_size < SIZE) {
         enum err err;
@@ -102,10 +101,8 @@ key_update_within_a_write_loses_nothing(void **state)
 static void
 send_tickets(struct tls_peer *peer, unsigned count)
 {
-    while (count-- > 0) {
-        assert_true(SSL_new_session_ticket(peer->server));
-        assert_int_equal(SSL_do_handshake(peer->server), 1);
-    }
+    while (count-- > 0)
+        tls_peer_send_ticket(peer);
 }
 
 static void
@@ -143,10 +140,8 @@ flood_of_keys_is_taken_in_portions(void **state)
     (void)state;
     while (stream_pulse(stream) != PULSE_QUIET)
         continue;
-    for (unsigned i = 0; i < UPDATES; i++) {
-        assert_true(SSL_key_update(peer.server, SSL_KEY_UPDATE_NOT_REQUESTED));
-        assert_int_equal(SSL_do_handshake(peer.server), 1);
-    }
+    for (unsigned i = 0; i < UPDATES; i++)
+        tls_peer_change_keys(&peer, SSL_KEY_UPDATE_NOT_REQUESTED);
     before = stream_tls_received(stream);
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_AGAIN);
     assert_true(stream_tls_received(stream) - before < 1000);

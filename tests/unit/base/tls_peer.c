@@ -170,6 +170,18 @@ tls_peer_say(struct tls_peer *peer, const char *text)
     need(SSL_write(peer->server, text, (int)strlen(text)) == (int)strlen(text));
 }
 
+void
+tls_peer_send_ticket(struct tls_peer *peer)
+{
+    need(SSL_new_session_ticket(peer->server) && SSL_do_handshake(peer->server) == 1);
+}
+
+void
+tls_peer_change_keys(struct tls_peer *peer, int kind)
+{
+    need(SSL_key_update(peer->server, kind) && SSL_do_handshake(peer->server) == 1);
+}
+
 size_t
 tls_peer_take(struct tls_peer *peer, char *to, size_t had, size_t room)
 {

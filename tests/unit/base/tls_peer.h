@@ -39,6 +39,11 @@ struct stream *tls_peer_greeted(struct tls_peer *peer);
 /* The server sends this text. */
 void tls_peer_say(struct tls_peer *peer, const char *text);
 
+/* What the server sends behind the handshake: a ticket, new keys (and if it wants ours, too).
+ */
+void tls_peer_send_ticket(struct tls_peer *peer);
+void tls_peer_change_keys(struct tls_peer *peer, int kind);
+
 /* What the server has got so far goes behind what it had: how much that is then. */
 size_t tls_peer_take(struct tls_peer *peer, char *to, size_t had, size_t room);
 
