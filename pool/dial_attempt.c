@@ -135,6 +135,18 @@ open_socket(const struct address *address)
     return socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+/*
+ * Out of descriptors, parked connections are worth less than one that is needed now. What is
+ * dialed for the shelf comes back to it, so even the last one goes; a tunnel never does.
+ */
+static bool
+evict_for(const struct attempt *attempt, struct shelf *shelf)
+{
+    if (errno != EMFILE && errno != ENFILE)
+        return false;
+    return attempt->is_tunnel ? shelf_evict_surplus(shelf) : shelf_evict(shelf);
+}
+
 enum err
 attempt_start(struct attempt *attempt, struct lane *lane, const struct pool_key *key)
 {
@@ -143,8 +155,7 @@ attempt_start(struct attempt *attempt, struct lane *lane, const struct pool_key 
     int fd = open_socket(&attempt->address);
 
     attempt->fd = -1;
-    /* Parked connections are worth less than one that is needed now. */
-    if (fd == -1 && (errno == EMFILE || errno == ENFILE) && shelf_evict(lane->pool->shelf))
+    if (fd == -1 && evict_for(attempt, lane->pool->shelf))
         fd = open_socket(&attempt->address);
     if (fd == -1)
         return err_from_errno(errno);

@@ -76,9 +76,9 @@ pool_sweep(struct pool *pool)
 }
 
 bool
-pool_evict(struct pool *pool)
+pool_evict_surplus(struct pool *pool)
 {
-    return shelf_evict(pool->shelf);
+    return shelf_evict_surplus(pool->shelf);
 }
 
 void

@@ -72,10 +72,10 @@ void pool_configure(struct pool *pool, const struct pool_settings *settings);
 void pool_sweep(struct pool *pool);
 
 /*
- * Closes the parked stream that was used least recently: for whoever needs its descriptor.
- * False if nothing is parked. Any thread.
+ * Closes the parked stream that was used least recently, for the descriptor of a newcomer; some
+ * always stay (shelf_evict_surplus()). False: nothing was closed. Any thread.
  */
-bool pool_evict(struct pool *pool);
+bool pool_evict_surplus(struct pool *pool);
 
 /* Closes every parked stream, for drain. Any thread. */
 void pool_clear(struct pool *pool);

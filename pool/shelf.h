@@ -127,6 +127,13 @@ bool shelf_leave(struct shelf *shelf, struct shelf_waiter *waiter);
 /* Evicts the stream that was used least recently, of all. False if nothing is parked. */
 bool shelf_evict(struct shelf *shelf);
 
+/*
+ * Likewise, for the descriptor of one who brings no stream back, but only down to one parked in
+ * eight open ones: however long a shortage lasts, it leaves some to those who are here already.
+ * False: nothing was evicted.
+ */
+bool shelf_evict_surplus(struct shelf *shelf);
+
 /* Limits changed: whoever they let in now gets a slot. */
 void shelf_refresh(struct shelf *shelf);
 

@@ -31,19 +31,19 @@ shelf_least(struct shelf *shelf, enum shown which)
 }
 
 /*
- * Evicts the least recently used stream of all; its share of the total is the caller's now.
- * Only one lock at a time: between choosing a shard and locking it another thread may have
- * taken what lay there.
+ * Takes the least recently used stream of all out; its share of the total is the caller's now.
+ * Only one shard's lock at a time: between choosing a shard and locking it another thread may
+ * have taken what lay there.
  */
-static bool
-evict_oldest(struct shelf *shelf)
+static struct upstream *
+pull_oldest(struct shelf *shelf)
 {
     for (unsigned tries = 0; tries < SHELF_SHARDS; tries++) {
         struct shard *shard = shelf_least(shelf, SHOWN_USED_US);
         struct upstream *oldest;
 
         if (shard == NULL)
-            return false;
+            return NULL;
         pthread_mutex_lock(&shard->lock);
         oldest = TAILQ_FIRST(&shard->parked);
         if (oldest != NULL) {
@@ -51,12 +51,22 @@ evict_oldest(struct shelf *shelf)
             shelf_free_slot(shelf, oldest->bucket);
         }
         pthread_mutex_unlock(&shard->lock);
-        if (oldest != NULL) {
-            shelf_close(shelf, oldest);
-            return true;
-        }
+        if (oldest != NULL)
+            return oldest;
     }
-    return false;
+    return NULL;
+}
+
+/* Likewise, and closes it. */
+static bool
+evict_oldest(struct shelf *shelf)
+{
+    struct upstream *oldest = pull_oldest(shelf);
+
+    if (oldest == NULL)
+        return false;
+    shelf_close(shelf, oldest);
+    return true;
 }
 
 /* A share of the total: a free one, or that of a stream evicted for it. */
@@ -163,6 +173,29 @@ shelf_evict(struct shelf *shelf)
 {
     if (!evict_oldest(shelf))
         return false;
+    shelf_release_total(shelf);
+    return true;
+}
+
+static bool
+has_surplus(const struct shelf *shelf)
+{
+    return limit_of(&shelf->parked) > (limit_of(&shelf->total) + 7) / 8;
+}
+
+bool
+shelf_evict_surplus(struct shelf *shelf)
+{
+    struct upstream *oldest = NULL;
+
+    /* Two who look at one time would take the last two. */
+    pthread_mutex_lock(&shelf->surplus_lock);
+    if (has_surplus(shelf))
+        oldest = pull_oldest(shelf);
+    pthread_mutex_unlock(&shelf->surplus_lock);
+    if (oldest == NULL)
+        return false;
+    shelf_close(shelf, oldest);
     shelf_release_total(shelf);
     return true;
 }

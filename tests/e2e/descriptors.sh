@@ -6,7 +6,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/abuse_lib.sh
 . "$here/abuse_lib.sh"
-need curl prlimit
+need curl prlimit ss
 
 origin_start
 bad_origin_start
@@ -79,6 +79,8 @@ proxy_port=${proxy##*:}
 proxy=http://127.0.0.1:$proxy_port
 
 held1=
+held2=
+newcomer=()
 
 # The first number that is no open descriptor of carpool's: below it there is none to be had.
 first_gap() {
@@ -116,12 +118,29 @@ answered() {
   contains "$(ask_on "$1" "$2")" "$3"
 }
 
+nobody_queues() {
+  equal "$(ss -Hltn "sport = :$proxy_port" | awk '{ print $2 }')" 0
+}
+
+# newcomers COUNT: clients that say nothing and stay until newcomers_leave.
+newcomers() {
+  local i
+  for i in $(seq "$1"); do connects "newcomer[$i]" || return; done
+  wait_until 5 nobody_queues
+}
+
+newcomers_leave() {
+  local fd
+  for fd in "${newcomer[@]}"; do exec {fd}>&-; done
+}
+
 # The holes that the clients of the crowd left are filled with clients that stay.
 parked_and_full() {
   local i
   abuse once 20 1 "$origin/echo/x" || return
   wait_until 5 eval 'equal "$(metric clients)" 0' || return
-  at_least "$(metric upstream_connections_parked)" 10 || return
+  parked=$(metric upstream_connections_parked)
+  at_least "$parked" 10 || return
   for i in $(seq 30); do connects "held$i" || return; done
   wait_until 5 eval 'at_least "$(metric clients)" 30' || return
   exhaust
@@ -139,11 +158,17 @@ claim "20 connections are parked, then there are no descriptors" parked_and_full
 claim "a name is still resolved and reached: a parked connection goes" \
   answered "$held1" "http://new.good.test:$origin_port/echo/dns" "200 /echo/dns"
 claim "a new client is served, too" serves_at_once
+claim "as many newcomers as were parked are let in" newcomers "$parked"
+claim "newcomers leave something parked to those who are here" \
+  answered "$held1" "$origin/echo/left" "200 /echo/left"
+newcomers_leave
 abuse heads 200 8 "$origin/echo/x" >"$work/heads" &
 children+=("$!")
 claim "when nothing is left that could go, a client is told so" wait_until 6 turned_away
+# What is still parked goes for this one, which stays.
+printf 'GET %s HTTP/1.1\r\nHost: x\r\n\r\n' "$bad_origin/silent" >&"$held1"
 claim "a destination that cannot be looked at is not called carpool itself" wait_until 5 \
-  answered "$held1" "http://192.0.2.1:$proxy_port/" "503"
+  answered "$held2" "http://192.0.2.1:$proxy_port/" "503"
 wait "$!"
 note "what the crowd saw" "$(<"$work/heads")"
 claim "when the crowd has left, a request is answered within a second" serves_at_once

@@ -197,6 +197,63 @@ evicted_stream_wakes_a_waiter_for_its_slot(void **state)
     rig_close(rig, second);
 }
 
+static unsigned
+evict_all_surplus(struct rig *rig)
+{
+    unsigned count = 0;
+
+    while (shelf_evict_surplus(rig->shelf))
+        count++;
+    return count;
+}
+
+static void
+low_descriptors_that_last_never_evict_all(void **state)
+{
+    struct rig *rig = *state;
+    struct upstream *leased[15];
+
+    rig_park(rig, "a.test");
+    rig_advance_ms(1);
+    rig_park(rig, "b.test");
+    assert_int_equal(evict_all_surplus(rig), 1);
+    assert_int_equal(counts_of(rig).parked, 1);
+    /* The more are at work, the more stay: one parked in eight that are open. */
+    for (int i = 0; i < 15; i++)
+        leased[i] = rig_dial(rig, "c.test");
+    for (int i = 0; i < 5; i++)
+        rig_park(rig, "d.test");
+    assert_int_equal(counts_of(rig).open, 21);
+    assert_int_equal(evict_all_surplus(rig), 3);
+    assert_int_equal(counts_of(rig).parked, 3);
+    assert_int_equal(counts_of(rig).open, 18);
+    for (int i = 0; i < 15; i++)
+        rig_close(rig, leased[i]);
+}
+
+static void *
+run_short_of_descriptors(void *rig)
+{
+    evict_all_surplus(rig);
+    return NULL;
+}
+
+static void
+two_who_need_descriptors_at_one_moment_leave_the_last_one(void **state)
+{
+    struct rig *rig = *state;
+    pthread_t thread;
+
+    for (int i = 0; i < 500; i++) {
+        rig_park(rig, "a.test");
+        rig_park(rig, "b.test");
+        assert_int_equal(pthread_create(&thread, NULL, run_short_of_descriptors, rig), 0);
+        evict_all_surplus(rig);
+        pthread_join(thread, NULL);
+        assert_int_equal(counts_of(rig).parked, 1);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int
@@ -208,6 +265,8 @@ main(void)
         TEST(close_that_races_a_take_is_seen_by_exactly_one_side),
         TEST(retired_stream_wakes_a_waiter_for_its_slot),
         TEST(evicted_stream_wakes_a_waiter_for_its_slot),
+        TEST(low_descriptors_that_last_never_evict_all),
+        TEST(two_who_need_descriptors_at_one_moment_leave_the_last_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "pool/lane.h"
 #include "pool/lease.h"
 #include "tests/unit/pool/bench.h"
 #include "tests/unit/pool/fakes.h"
@@ -209,7 +210,7 @@ eviction_and_an_operator_are_told_apart(void **state)
     int far = park_one(bench, origin);
     struct guest guest = {0};
 
-    assert_true(pool_evict(bench->pool));
+    assert_true(shelf_evict(bench->pool->shelf));
     hold(bench, &guest, origin);
     last_miss_is(bench, MISS_EVICTED, 2);
     guest_park(&guest);
@@ -249,7 +250,7 @@ loss_explains_one_miss_only(void **state)
     int far = park_one(bench, origin);
     struct guest guest = {0};
 
-    assert_true(pool_evict(bench->pool));
+    assert_true(shelf_evict(bench->pool->shelf));
     guest_ask(bench, &guest, "127.0.0.1", origin_port(origin), LEASE_ANY);
     last_miss_is(bench, MISS_EVICTED, 2);
     lease_cancel(&guest.lease);
@@ -300,7 +301,7 @@ pinned_connection_is_lost_to_others(void **state)
     /* Its end is no loss to others. */
     lease_discard(&pinned.lease);
     guest_park(&guest);
-    assert_true(pool_evict(bench->pool));
+    assert_true(shelf_evict(bench->pool->shelf));
     hold(bench, &guest, origin);
     last_miss_is(bench, MISS_EVICTED, 3);
     lease_discard(&guest.lease);
