@@ -144,7 +144,7 @@ evict_for(const struct attempt *attempt, struct shelf *shelf)
 {
     if (errno != EMFILE && errno != ENFILE)
         return false;
-    return attempt->is_tunnel ? shelf_evict_surplus(shelf) : shelf_evict(shelf);
+    return attempt->is_tunnel ? shelf_thin(shelf) : shelf_evict(shelf);
 }
 
 enum err

@@ -76,9 +76,9 @@ pool_sweep(struct pool *pool)
 }
 
 bool
-pool_evict_surplus(struct pool *pool)
+pool_thin(struct pool *pool)
 {
-    return shelf_evict_surplus(pool->shelf);
+    return shelf_thin(pool->shelf);
 }
 
 void

@@ -73,9 +73,9 @@ void pool_sweep(struct pool *pool);
 
 /*
  * Closes the parked stream that was used least recently, for the descriptor of a newcomer; some
- * always stay (shelf_evict_surplus()). False: nothing was closed. Any thread.
+ * always stay (shelf_thin()). False: nothing was closed. Any thread.
  */
-bool pool_evict_surplus(struct pool *pool);
+bool pool_thin(struct pool *pool);
 
 /* Closes every parked stream, for drain. Any thread. */
 void pool_clear(struct pool *pool);

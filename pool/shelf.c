@@ -28,7 +28,7 @@ shelf_new(const struct pool_limits *limits,
     shelf->on_evicted = on_evicted;
     shelf->arg = arg;
     atomic_init(&shelf->last_rank, RANK_FIRST);
-    pthread_mutex_init(&shelf->surplus_lock, NULL);
+    pthread_mutex_init(&shelf->thin_lock, NULL);
     for (size_t i = 0; i < SHELF_SHARDS; i++)
         shard_init(&shelf->shards[i], &shelf->parked);
     return shelf;
@@ -42,7 +42,7 @@ shelf_free(struct shelf *shelf)
     assert(atomic_load(&shelf->total) == 0 && atomic_load(&shelf->waiting) == 0);
     for (size_t i = 0; i < SHELF_SHARDS; i++)
         shard_fini(&shelf->shards[i]);
-    pthread_mutex_destroy(&shelf->surplus_lock);
+    pthread_mutex_destroy(&shelf->thin_lock);
     free(shelf);
 }
 

@@ -132,7 +132,7 @@ bool shelf_evict(struct shelf *shelf);
  * eight open ones: however long a shortage lasts, it leaves some to those who are here already.
  * False: nothing was evicted.
  */
-bool shelf_evict_surplus(struct shelf *shelf);
+bool shelf_thin(struct shelf *shelf);
 
 /* Limits changed: whoever they let in now gets a slot. */
 void shelf_refresh(struct shelf *shelf);

@@ -178,21 +178,21 @@ shelf_evict(struct shelf *shelf)
 }
 
 static bool
-has_surplus(const struct shelf *shelf)
+can_be_thinner(const struct shelf *shelf)
 {
     return limit_of(&shelf->parked) > (limit_of(&shelf->total) + 7) / 8;
 }
 
 bool
-shelf_evict_surplus(struct shelf *shelf)
+shelf_thin(struct shelf *shelf)
 {
     struct upstream *oldest = NULL;
 
     /* Two who look at one time would take the last two. */
-    pthread_mutex_lock(&shelf->surplus_lock);
-    if (has_surplus(shelf))
+    pthread_mutex_lock(&shelf->thin_lock);
+    if (can_be_thinner(shelf))
         oldest = pull_oldest(shelf);
-    pthread_mutex_unlock(&shelf->surplus_lock);
+    pthread_mutex_unlock(&shelf->thin_lock);
     if (oldest == NULL)
         return false;
     shelf_close(shelf, oldest);

@@ -22,7 +22,7 @@ struct shelf {
     _Atomic unsigned starving; /* buckets; see bucket_note_starving() */
     _Atomic uint64_t last_rank;
     _Atomic uint64_t last_redial_rank;
-    pthread_mutex_t surplus_lock; /* comes before a shard's */
+    pthread_mutex_t thin_lock; /* comes before a shard's */
     struct shard shards[SHELF_SHARDS];
 };
 

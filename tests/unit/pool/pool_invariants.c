@@ -198,11 +198,11 @@ evicted_stream_wakes_a_waiter_for_its_slot(void **state)
 }
 
 static unsigned
-evict_all_surplus(struct rig *rig)
+thin_all(struct rig *rig)
 {
     unsigned count = 0;
 
-    while (shelf_evict_surplus(rig->shelf))
+    while (shelf_thin(rig->shelf))
         count++;
     return count;
 }
@@ -216,7 +216,7 @@ low_descriptors_that_last_never_evict_all(void **state)
     rig_park(rig, "a.test");
     rig_advance_ms(1);
     rig_park(rig, "b.test");
-    assert_int_equal(evict_all_surplus(rig), 1);
+    assert_int_equal(thin_all(rig), 1);
     assert_int_equal(counts_of(rig).parked, 1);
     /* The more are at work, the more stay: one parked in eight that are open. */
     for (int i = 0; i < 15; i++)
@@ -224,7 +224,7 @@ low_descriptors_that_last_never_evict_all(void **state)
     for (int i = 0; i < 5; i++)
         rig_park(rig, "d.test");
     assert_int_equal(counts_of(rig).open, 21);
-    assert_int_equal(evict_all_surplus(rig), 3);
+    assert_int_equal(thin_all(rig), 3);
     assert_int_equal(counts_of(rig).parked, 3);
     assert_int_equal(counts_of(rig).open, 18);
     for (int i = 0; i < 15; i++)
@@ -234,7 +234,7 @@ low_descriptors_that_last_never_evict_all(void **state)
 static void *
 run_short_of_descriptors(void *rig)
 {
-    evict_all_surplus(rig);
+    thin_all(rig);
     return NULL;
 }
 
@@ -248,7 +248,7 @@ two_who_need_descriptors_at_one_moment_leave_the_last_one(void **state)
         rig_park(rig, "a.test");
         rig_park(rig, "b.test");
         assert_int_equal(pthread_create(&thread, NULL, run_short_of_descriptors, rig), 0);
-        evict_all_surplus(rig);
+        thin_all(rig);
         pthread_join(thread, NULL);
         assert_int_equal(counts_of(rig).parked, 1);
     }
