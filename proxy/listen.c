@@ -206,8 +206,8 @@ goes_on_after(struct listener *listener, int number)
     }
     if (number == EINTR || number == ECONNABORTED)
         return true;
-    if (err == ERR_NO_DESCRIPTORS && (pool_thin(worker->pool) ||
-                                      client_evict(worker) || turn_away_by_spare(listener)))
+    if (err == ERR_NO_DESCRIPTORS &&
+        (pool_thin(worker->pool) || client_evict(worker) || turn_away_by_spare(listener)))
         return true;
     listen_pause(listener, err_word(err));
     return false;
