@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "dns/cache.h"
+#include "pool/tls.h"
 
 void
 bench_init(struct bench *bench)
@@ -47,6 +48,7 @@ bench_init(struct bench *bench)
                                              .max_hosts = 100,
                                              .fresh_for_unsafe_ms = 1000,
                                              .connect_timeout_ms = 5000,
+                                             .handshake_timeout_ms = 5000,
                                              .queue_timeout_ms = 5000};
     bench->base = event_base_new();
     bench->mailbox = mailbox_new(bench->base);
@@ -113,6 +115,7 @@ guest_ask(struct bench *bench, struct guest *guest, const char *host, uint16_t p
     struct address source;
     const struct lease_request request = {
         .key = &key,
+        .tls = guest->tls,
         .want = want,
         .rule = guest_rule,
         .rule_arg = guest,
@@ -129,6 +132,8 @@ guest_ask(struct bench *bench, struct guest *guest, const char *host, uint16_t p
         else
             pool_key_set_source(&key, NULL, &source);
     }
+    if (guest->tls != NULL)
+        pool_key_set_tls(&key, tls_profile_number(guest->tls));
     guest->bench = bench;
     guest->is_inside = true;
     guest->lease = lease_checkout(bench->lane, &request);

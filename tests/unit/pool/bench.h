@@ -49,10 +49,11 @@ struct guest {
     enum err verdict;  /* of the rule */
     const char *only;  /* the rule allows but this address; NULL: what verdict says */
     unsigned rule_calls;
-    bool was_by_dns;    /* what the rule was told last */
-    unsigned calls;     /* of on_lease */
-    bool is_inside;     /* lease_checkout() is running */
-    const char *source; /* to connect from; NULL: anywhere */
+    bool was_by_dns;         /* what the rule was told last */
+    unsigned calls;          /* of on_lease */
+    bool is_inside;          /* lease_checkout() is running */
+    const char *source;      /* to connect from; NULL: anywhere */
+    struct tls_profile *tls; /* NULL: plain */
 };
 
 void guest_ask(struct bench *bench, struct guest *guest, const char *host, uint16_t port,
