@@ -10,18 +10,19 @@
 
 enum { EXIT_CLEAN = 0, EXIT_UNWELL = 1, EXIT_CONFIG = 2 };
 
+/* Whoever asks for health knows 0 and 1; Docker keeps 2 for itself. */
 static int
-refuse(const struct complaint *complaint)
+refuse(const struct options *options, const struct complaint *complaint)
 {
     fprintf(stderr, "carpool: %s\n", complaint->text);
-    return EXIT_CONFIG;
+    return options->action == ACTION_HEALTH ? EXIT_UNWELL : EXIT_CONFIG;
 }
 
 /* What was printed may have met a full disk or a closed pipe. */
 static int
 printed(void)
 {
-    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_CLEAN : 1;
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_CLEAN : EXIT_UNWELL;
 }
 
 /* Of a command that prints what it found: done only if that was printed, too. */
@@ -32,13 +33,13 @@ told(int result)
 }
 
 static int
-explain(const struct config *config, const struct explain *request)
+explain(const struct config *config, const struct options *options)
 {
     struct complaint complaint;
     bool is_allowed;
 
-    if (explain_print(config, request, stdout, &is_allowed, &complaint) != ERR_OK)
-        return refuse(&complaint);
+    if (explain_print(config, &options->explain, stdout, &is_allowed, &complaint) != ERR_OK)
+        return refuse(options, &complaint);
     return printed() == EXIT_CLEAN && is_allowed ? EXIT_CLEAN : EXIT_UNWELL;
 }
 
@@ -59,7 +60,7 @@ act(const struct options *options, const struct config_sources *sources, struct 
         config_print(config, stdout);
         return printed();
     case ACTION_EXPLAIN:
-        return explain(config, &options->explain);
+        return explain(config, options);
     case ACTION_RUN:
     case ACTION_VERSION:
     case ACTION_HELP:
@@ -86,7 +87,7 @@ main(int argc, char **argv)
     int result;
 
     if (options_parse(argc, (const char *const *)argv, &options, &complaint) != ERR_OK)
-        return refuse(&complaint);
+        return refuse(&options, &complaint);
     if (options.action == ACTION_VERSION || options.action == ACTION_HELP) {
         if (options.action == ACTION_VERSION)
             printf("carpool %s\n", CARPOOL_VERSION);
@@ -100,13 +101,10 @@ main(int argc, char **argv)
         if (may_act(&options, config, &complaint))
             result = act(&options, &sources, config);
         else
-            result = refuse(&complaint);
+            result = refuse(&options, &complaint);
         config_unref(config);
     } else {
-        result = refuse(&complaint);
-        /* Whoever asks for health knows 0 and 1; Docker keeps 2 for itself. */
-        if (options.action == ACTION_HEALTH)
-            result = EXIT_UNWELL;
+        result = refuse(&options, &complaint);
     }
     options_fini(&options);
     return result;

@@ -36,7 +36,10 @@ struct options {
     char *listeners; /* all --listen, joined */
 };
 
-/* ERR_SYNTAX with a complaint. Texts are borrowed from argv, which must outlive the options. */
+/*
+ * ERR_SYNTAX with a complaint; the action is told even then. Texts are borrowed from argv,
+ * which must outlive the options.
+ */
 enum err options_parse(int argc, const char *const *argv, struct options *options,
                        struct complaint *complaint);
 

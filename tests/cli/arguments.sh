@@ -80,6 +80,9 @@ claim "a bad file is refused with its line" refused "$bad" --config "$work/bad"
 claim "--check-config says the same" refused "$bad" --check-config --config "$work/bad"
 claim "health reads the same file, and knows only 0 and 1" ended 1 "" "carpool: $bad" \
   health --config "$work/bad"
+claim "so it does where its arguments are wrong" ended 1 "" \
+  'carpool: --state is no option of health; expected one that carpool --help lists for it' \
+  health --state parked
 
 # --- public addresses
 
