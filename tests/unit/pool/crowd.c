@@ -271,6 +271,8 @@ crowd_step(struct crowd *crowd)
         step_learn(crowd);
     else if (drawn == 5)
         crowd_sweep(crowd);
+    else if (drawn == 6)
+        crowd_thin(crowd);
     else if (crowd->dial_count < CLIENTS || crowd->is_winding_down)
         step_client(crowd, &crowd->clients[dice_draw(&crowd->dice, CLIENTS)]);
     else

@@ -255,6 +255,18 @@ crowd_evict(struct crowd *crowd)
 }
 
 void
+crowd_thin(struct crowd *crowd)
+{
+    bool has_evicted;
+
+    crowd_begin(crowd, "thin");
+    has_evicted = shelf_thin(crowd->rig->shelf);
+    if (crowd->model != NULL)
+        crowd_expect(crowd, has_evicted == model_thin(crowd->model), "thinned otherwise");
+    crowd_expect_same(crowd);
+}
+
+void
 crowd_sweep(struct crowd *crowd)
 {
     struct upstream_list retired = TAILQ_HEAD_INITIALIZER(retired);

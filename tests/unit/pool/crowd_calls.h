@@ -41,6 +41,7 @@ struct upstream *crowd_open(struct crowd *crowd, struct client *client, struct b
 bool crowd_redial(struct crowd *crowd, struct client *client, struct bucket *slot, uint64_t id);
 
 void crowd_evict(struct crowd *crowd);
+void crowd_thin(struct crowd *crowd);
 
 /* A sweep: takes out what is retired, but for scouts, which nobody is given either. */
 void crowd_sweep(struct crowd *crowd);

@@ -420,6 +420,14 @@ model_evict(struct model *model)
     return true;
 }
 
+bool
+model_thin(struct model *model)
+{
+    unsigned count = model_parked(model);
+
+    return count > 0 && (count - 1) * 8 >= model->total && model_evict(model);
+}
+
 void
 model_configure(struct model *model, const struct pool_settings *settings)
 {

@@ -78,6 +78,7 @@ void model_close(struct model *model, uint64_t id);
 bool model_sweep(struct model *model, uint64_t id);
 bool model_leave(struct model *model, unsigned client);
 bool model_evict(struct model *model);
+bool model_thin(struct model *model);
 void model_configure(struct model *model, const struct pool_settings *settings);
 
 /* A checkout is over: the next one takes a new rank. */
