@@ -67,6 +67,12 @@ stream_is_stuck(const struct stream *stream)
     return stream->tls != NULL && stream_tls_wants_write(stream);
 }
 
+bool
+stream_must_read(const struct stream *stream)
+{
+    return stream->tls != NULL && stream_tls_must_read(stream);
+}
+
 size_t
 stream_unacknowledged(const struct stream *stream)
 {

@@ -22,7 +22,7 @@ struct stream {
 enum pulse {
     PULSE_QUIET,  /* alive, nothing to read: fit for the next request */
     PULSE_NOISY,  /* bytes that nobody asked for */
-    PULSE_UNSURE, /* a part of a TLS record, or too many tickets: perhaps such bytes */
+    PULSE_UNSURE, /* a part of something in TLS, or too many tickets: perhaps such bytes */
     PULSE_GONE,   /* closed or broken */
 };
 
@@ -55,6 +55,12 @@ uint64_t stream_wire_sent(const struct stream *stream);
 
 /* Waits for the socket to take something before it can go on, whatever its owner wants. */
 bool stream_is_stuck(const struct stream *stream);
+
+/*
+ * Cannot write before more was read, however ready the socket is: TLS is in the middle of a
+ * message of its own.
+ */
+bool stream_must_read(const struct stream *stream);
 
 /* Bytes that were written and that the far side has not acknowledged yet. */
 size_t stream_unacknowledged(const struct stream *stream);

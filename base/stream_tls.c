@@ -69,11 +69,14 @@ err_of_library(const SSL *tls)
     return reason >= SSL_AD_REASON_OFFSET ? ERR_TLS_ALERT : ERR_TLS_PROTOCOL;
 }
 
-/* A fatal error was met: the library is back in the handshake, without a step to do in it. */
+/*
+ * A fatal error was met: the library is back in the handshake, without a step to do in it, or
+ * anything to wait for. In the midst of a message, a ticket say, it is back there, too.
+ */
 static bool
 is_broken(const SSL *tls)
 {
-    return SSL_in_init(tls) && SSL_get_state(tls) == TLS_ST_OK;
+    return SSL_in_init(tls) && (SSL_get_state(tls) == TLS_ST_OK || SSL_want_nothing(tls));
 }
 
 /* Of a call that did not succeed. */
@@ -216,6 +219,12 @@ stream_tls_read(struct stream *stream, void *to, size_t size, size_t *got)
 }
 
 bool
+stream_tls_must_read(const struct stream *stream)
+{
+    return SSL_in_init(stream->tls) && SSL_want_read(stream->tls) && !is_broken(stream->tls);
+}
+
+bool
 stream_tls_has_more(const struct stream *stream)
 {
     /* A close_notify was read with the last bytes. Not everybody sends a FIN behind it. */
@@ -290,7 +299,8 @@ stream_tls_pulse(const struct stream *stream)
         if (err_of(stream->tls, result) != ERR_AGAIN)
             return PULSE_GONE;
         if (!has_skipped(stream, before))
-            return SSL_has_pending(stream->tls) ? PULSE_UNSURE : PULSE_QUIET;
+            return SSL_has_pending(stream->tls) || stream_tls_must_read(stream) ? PULSE_UNSURE
+                                                                                : PULSE_QUIET;
     }
     return PULSE_UNSURE;
 }

@@ -42,6 +42,7 @@ enum err stream_tls_read(struct stream *stream, void *to, size_t size, size_t *g
 enum err stream_tls_write(struct stream *stream, const struct iovec *parts, int count,
                           size_t *sent);
 bool stream_tls_has_more(const struct stream *stream);
+bool stream_tls_must_read(const struct stream *stream);
 enum pulse stream_tls_pulse(const struct stream *stream);
 enum err stream_tls_finish(struct stream *stream);
 void stream_tls_free(struct stream *stream);

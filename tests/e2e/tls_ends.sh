@@ -95,6 +95,38 @@ drops() {
   told "$1" 1 && none_is_left
 }
 
+# --- half a message of TLS ---------------------------------------------------------------------------
+
+# Nobody knows what the other half will be: that connection is given to nobody before it came.
+half_a_ticket() {
+  connection=$((connection + 1))
+  told half 1 && says "connection $connection request 1" /
+}
+
+# The other half is waited for before the answer, which an upload that goes on does not change.
+waits_for_the_rest() {
+  local result=0 client line
+  counted=$(metric upstream_sent_bytes_total)
+  exec {client}<>"/dev/tcp/127.0.0.1/$proxy_port"
+  printf 'POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: 1000\r\n\r\n%0500d' \
+    "$peer/late" "${peer#https://}" 0 >&"$client"
+  wait_until 10 sends || result=1
+  rests || result=1
+  printf '%0500d' 0 >&"$client"
+  rests || result=1
+  told rest 1 || result=1
+  while read -r -t 10 -u "$client" line && [ "$line" != $'\r' ]; do
+    echo "$line"
+  done
+  read -r -t 10 -N 22 -u "$client" line
+  exec {client}>&-
+  equal "$line" "connection $connection request 2" && return "$result"
+}
+
+sends() {
+  [ "$(metric upstream_sent_bytes_total)" -gt "$counted" ]
+}
+
 # --- a client that takes nothing -----------------------------------------------------------------------
 
 # A client sends on to an origin that is gone, and takes nothing of the answer: there is nothing to do.
@@ -172,6 +204,10 @@ for version in 1.3 1.2; do
     claim "… and when keys have changed" keeps update
     claim "… ten times each" keeps_all
     claim "… and is still the only one" parked 1
+    claim "one that is in the middle of a ticket serves nobody" half_a_ticket
+    claim "… and in the middle of an exchange the rest of it is waited for" waits_for_the_rest
+    connection=$((connection + 1))
+    claim "… which the next one knows nothing of" says "connection $connection request 1" /
   fi
   claim "a close_notify without a FIN ends it" loses notify
   claim "… and a FIN without a close_notify" loses cut

@@ -11,12 +11,15 @@
  *     /short    less than the Content-Length, then close_notify
  *     /echo     101 Switching Protocols, and from there on everything comes back
  *     /pour     a body without end, before the request's has come
+ *     /late     like others, but half a ticket comes first, and all else with "rest"
  *     others    "connection N request M", and the connection stays
  *
  * Each line on stdin is done to every connection that is open; then it prints "did N", how many
  * these were:
  *
  *     ticket    sends one more session ticket (TLS 1.3)
+ *     half      sends the first records of a session ticket of several (TLS 1.3)
+ *     rest      … and the others
  *     update    changes its keys and asks for other ones of the other side's (TLS 1.3)
  *     noise     sends an answer that nobody asked for
  *     notify    sends close_notify, and no FIN
@@ -50,6 +53,7 @@ struct peer {
     unsigned served;
     bool is_echo;
     bool is_pouring; /* and reads no more */
+    BIO *held;       /* what "half" held back; NULL: nothing */
     char head[HEAD_SIZE + 1];
     size_t head_size;
 };
@@ -69,7 +73,8 @@ peer_end(struct peer *peer)
 {
     close(SSL_get_fd(peer->tls));
     SSL_free(peer->tls);
-    peer->tls = NULL;
+    BIO_free(peer->held);
+    *peer = (struct peer){0};
 }
 
 static void
@@ -77,7 +82,8 @@ peer_reset(struct peer *peer)
 {
     tool_reset(SSL_get_fd(peer->tls));
     SSL_free(peer->tls);
-    peer->tls = NULL;
+    BIO_free(peer->held);
+    *peer = (struct peer){0};
 }
 
 /* All of it; what the socket does not take is waited for. */
@@ -98,6 +104,49 @@ static void
 peer_say_text(struct peer *peer, const char *text)
 {
     peer_say(peer, text, strlen(text));
+}
+
+/* What is held back goes out, but for its last so many bytes. */
+static void
+peer_release(struct peer *peer, size_t but)
+{
+    char bytes[2048];
+    size_t size = BIO_ctrl_pending(peer->held) - but;
+
+    if (BIO_read(peer->held, bytes, (int)size) != (int)size ||
+        write(SSL_get_fd(peer->tls), bytes, size) != (ssize_t)size)
+        errx(2, "a ticket of %zu bytes does not go out", size);
+}
+
+/* A ticket that takes several records, and what follows it; only the first record is sent. */
+static void
+peer_half(struct peer *peer, const char *follows)
+{
+    BIO *socket = SSL_get_wbio(peer->tls);
+
+    peer->held = BIO_new(BIO_s_mem());
+    BIO_up_ref(socket);
+    BIO_up_ref(peer->held);
+    SSL_set0_wbio(peer->tls, peer->held);
+    SSL_set_max_send_fragment(peer->tls, 512);
+    SSL_new_session_ticket(peer->tls);
+    SSL_do_handshake(peer->tls);
+    SSL_set_max_send_fragment(peer->tls, SSL3_RT_MAX_PLAIN_LENGTH);
+    if (follows[0] != '\0')
+        peer_say_text(peer, follows);
+    SSL_set0_wbio(peer->tls, socket);
+    /* A record's head, its type and its tag add 22 bytes. */
+    peer_release(peer, BIO_ctrl_pending(peer->held) - 512 - 22);
+}
+
+static void
+peer_rest(struct peer *peer)
+{
+    if (peer->held == NULL)
+        return;
+    peer_release(peer, 0);
+    BIO_free(peer->held);
+    peer->held = NULL;
 }
 
 static void
@@ -128,7 +177,10 @@ peer_answer(struct peer *peer, const char *path)
 
         snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s",
                  size, body);
-        peer_say_text(peer, answer);
+        if (strncmp(path, "/late ", 6) == 0)
+            peer_half(peer, answer);
+        else
+            peer_say_text(peer, answer);
     }
 }
 
@@ -205,6 +257,10 @@ peer_obey(struct peer *peer, const char *order)
 {
     if (strcmp(order, "ticket\n") == 0)
         SSL_new_session_ticket(peer->tls);
+    else if (strcmp(order, "half\n") == 0)
+        peer_half(peer, "");
+    else if (strcmp(order, "rest\n") == 0)
+        peer_rest(peer);
     else if (strcmp(order, "update\n") == 0)
         SSL_key_update(peer->tls, SSL_KEY_UPDATE_REQUESTED);
     else if (strcmp(order, "noise\n") == 0)
@@ -222,6 +278,16 @@ peer_obey(struct peer *peer, const char *order)
 }
 
 /* ---- all of them ---- */
+
+/* What a ticket carries, so that it takes more than one small record. */
+static int
+on_new_ticket(SSL *tls, void *arg)
+{
+    static const char much[1000];
+
+    (void)arg;
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(tls), much, sizeof(much));
+}
 
 static void
 on_order(struct origin *origin)
@@ -315,6 +381,7 @@ main(int argc, char **argv)
         SSL_CTX_set_min_proto_version(origin.context, version) != 1 ||
         SSL_CTX_set_max_proto_version(origin.context, version) != 1)
         errx(2, "cannot use %s with %s", argv[1], argv[2]);
+    SSL_CTX_set_session_ticket_cb(origin.context, on_new_ticket, NULL, NULL);
     setvbuf(stdin, NULL, _IONBF, 0); /* poll() sees what is left */
     signal(SIGPIPE, SIG_IGN);
     open_listener(&origin);
