@@ -277,7 +277,7 @@ channel_candidate(const struct channel *channel, const struct name *name, unsign
     const struct ares_options *options = &channel->options;
     unsigned domains = (unsigned)options->ndomains;
 
-    if (name->is_absolute || name->dots >= (unsigned)options->ndots)
+    if (name->is_absolute || name->dots > 0 || options->ndots == 0)
         domains = 0;
     while (*number <= domains) {
         const char *domain = *number < domains ? options->domains[*number] : "";

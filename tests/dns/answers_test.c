@@ -295,15 +295,28 @@ trailing_dot_and_dotted_names_are_not_searched_for(void **state)
     assert_int_equal(server_questions(&desk->server, "deep.host.one.test"), 0);
 }
 
+/* Containers are given ndots:5: each name of the web would be told to all search domains. */
 static void
-ndots_of_resolv_conf_is_heeded(void **state)
+dotted_names_are_not_searched_for_whatever_ndots_says(void **state)
 {
     struct desk *desk = *state;
 
-    server_write(&desk->server, "resolv.conf", "search two.test\noptions ndots:2\n");
+    server_write(&desk->server, "resolv.conf", "search two.test\noptions ndots:5\n");
     desk_reopen(desk);
-    assert_resolves(desk, "deep.host", "127.0.0.3");
-    assert_int_equal(server_questions(&desk->server, "deep.host A "), 0);
+    assert_resolves(desk, "deep.host", "dns_not_found");
+    assert_int_equal(server_questions(&desk->server, "deep.host.two.test"), 0);
+    assert_resolves(desk, "host", "127.0.0.2");
+}
+
+static void
+single_label_is_not_searched_for_where_ndots_is_0(void **state)
+{
+    struct desk *desk = *state;
+
+    server_write(&desk->server, "resolv.conf", "search two.test\noptions ndots:0\n");
+    desk_reopen(desk);
+    assert_resolves(desk, "host", "dns_not_found");
+    assert_int_equal(server_questions(&desk->server, "host.two.test"), 0);
 }
 
 static void
@@ -393,7 +406,8 @@ main(void)
         CLAIM(single_label_is_searched_for_in_order),
         CLAIM(single_label_is_asked_as_it_is_last),
         CLAIM(trailing_dot_and_dotted_names_are_not_searched_for),
-        CLAIM(ndots_of_resolv_conf_is_heeded),
+        CLAIM(dotted_names_are_not_searched_for_whatever_ndots_says),
+        CLAIM(single_label_is_not_searched_for_where_ndots_is_0),
         CLAIM(changed_resolv_conf_is_followed),
         CLAIM(truncated_answer_is_fetched_over_tcp),
         CLAIM(hosts_file_needs_no_question),
