@@ -4,6 +4,7 @@
 #include "pool/key.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -160,4 +161,13 @@ pool_key_equal(const struct pool_key *a, const struct pool_key *b)
            memcmp((const char *)a + KEY_START, (const char *)b + KEY_START,
                   offsetof(struct pool_key, host) - KEY_START) == 0 &&
            (is_shared(a) || strcmp(a->host, b->host) == 0);
+}
+
+const char *
+pool_place_format(const char *host, uint16_t port, char *to)
+{
+    bool is_v6 = strchr(host, ':') != NULL;
+
+    snprintf(to, POOL_PLACE_SIZE, is_v6 ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+    return to;
 }

@@ -62,4 +62,10 @@ void pool_key_set_tls(struct pool_key *key, uint32_t profile);
 
 bool pool_key_equal(const struct pool_key *a, const struct pool_key *b);
 
+/* Room for a host, its brackets, a port and the NUL. */
+#define POOL_PLACE_SIZE (POOL_HOST_SIZE + 8)
+
+/* "o.test:80" or "[::1]:80" into to, which has POOL_PLACE_SIZE bytes. Returns to. */
+const char *pool_place_format(const char *host, uint16_t port, char *to);
+
 #endif

@@ -59,6 +59,9 @@ read_pattern(enum filter_pattern which, const char *value, char *pattern)
         return ERR_SYNTAX;
     for (size_t i = 0; i <= size; i++)
         lower[i] = (char)tolower((unsigned char)value[i]);
+    /* As keys have it. */
+    if (which == FILTER_HOST && size > 1 && lower[size - 1] == '.')
+        lower[size - 1] = '\0';
     return which == FILTER_HOST ? read_as_it_is(lower, host_bytes, pattern)
                                 : read_address(lower, pattern);
 }
@@ -191,13 +194,10 @@ takes_address(const char *pattern, const struct address *address)
 static bool
 takes_host(const char *pattern, const char *host, uint16_t port)
 {
-    bool is_v6 = strchr(host, ':') != NULL;
-    char text[FILTER_TEXT_SIZE];
+    char text[POOL_PLACE_SIZE];
 
-    if (pattern[0] == '\0' || fits(pattern, host))
-        return true;
-    snprintf(text, sizeof(text), is_v6 ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
-    return fits(pattern, text);
+    return pattern[0] == '\0' || fits(pattern, host) ||
+           fits(pattern, pool_place_format(host, port, text));
 }
 
 static bool

@@ -23,7 +23,7 @@ enum filter_pattern {
 };
 
 /* Room for a host, its brackets, a port and the NUL. */
-#define FILTER_TEXT_SIZE (POOL_HOST_SIZE + 8)
+#define FILTER_TEXT_SIZE POOL_PLACE_SIZE
 
 /* Which rows of the list of connections are wanted: those that fit all that is set. */
 struct connections_filter {

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "pool/key.h"
 #include "proxy/units.h"
 
 #define NAME_SIZE 320
@@ -68,13 +69,12 @@ print_host(const json_t *row, FILE *to)
 {
     const char *host;
     json_int_t port;
-    char printable[NAME_SIZE - 16];
+    char place[POOL_PLACE_SIZE];
     char name[NAME_SIZE];
 
     if (json_unpack((json_t *)row, "{s:s, s:I}", "host", &host, "port", &port) != 0)
         return ERR_SYNTAX;
-    copy_printable(host, printable, sizeof(printable));
-    snprintf(name, sizeof(name), "%s:%u", printable, (unsigned)port);
+    copy_printable(pool_place_format(host, (uint16_t)port, place), name, sizeof(name));
     return print_row(row, name, to);
 }
 

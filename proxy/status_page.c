@@ -98,11 +98,12 @@ add_cells(struct evbuffer *to, const struct ledger_figures *figures)
 static void
 add_host(struct evbuffer *to, const struct host_row *row)
 {
-    char *name = evhttp_htmlescape(row->host);
+    char place[POOL_PLACE_SIZE];
+    char *name = evhttp_htmlescape(pool_place_format(row->host, row->port, place));
 
     if (name == NULL)
         abort(); /* only for want of memory */
-    evbuffer_add_printf(to, "<tr><td>%s:%u</td>", name, (unsigned)row->port);
+    evbuffer_add_printf(to, "<tr><td>%s</td>", name);
     free(name);
     add_cells(to, &row->figures);
 }

@@ -5,7 +5,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need curl python3
 
-origin_start 127.0.0.2 127.0.0.3
+origin_start 127.0.0.2 127.0.0.3 '[::1]'
 cat >"$work/zone" <<'END'
 one.test A 127.0.0.2 ttl=3600
 two.test A 127.0.0.3 ttl=1
@@ -78,7 +78,7 @@ total = page["total"]
 for figure in ("requests", "opened", "reused", "tunnels", "saved_us", "saved_dns_us"):
     rows = sum(row[figure] for row in page["hosts"]) + page["rest"][figure]
     assert total[figure] == rows, (figure, total[figure], rows)
-assert total["tunnels"] == 1 and total["requests"] == 30
+assert total["tunnels"] == 1 and total["requests"] == 31
 PYTHON
 }
 
@@ -107,7 +107,7 @@ ends_well() {
 }
 
 says_at_the_end() {
-  grep -E " info stopped requests=31 opened=$opened reused=$reused reuse_ratio=0\.[0-9]{4} tunnels=1 connect_median_us=[1-9][0-9]* dns_median_us=[1-9][0-9]* modelled_saved_us=$saved uptime_ms=" "$carpool_log"
+  grep -E " info stopped requests=32 opened=$opened reused=$reused reuse_ratio=0\.[0-9]{4} tunnels=1 connect_median_us=[1-9][0-9]* dns_median_us=[1-9][0-9]* modelled_saved_us=$saved uptime_ms=" "$carpool_log"
 }
 
 refused_with() {
@@ -124,8 +124,9 @@ claim "ten at once for another" ask_at_once two.test
 # The answer for two.test is good for a second; nothing tells when that is over but the clock.
 sleep 1.2
 claim "ten more, when the time of its name is up" ask two.test 10
+claim "one for an IPv6 address" ask '[::1]' 1
 claim "a tunnel is, too" tunnel
-wait_until 5 has_lines "$origin_log" 31
+wait_until 5 has_lines "$origin_log" 32
 claim "carpool report --json is what /hosts answers" reported --json
 cp "$work/report" "$work/hosts.json"
 claim "its figures are those that nginx counted" agrees "$work/hosts.json"
@@ -139,7 +140,8 @@ claim "what was saved of connecting" seconds_are upstream_saved_connect_seconds_
 claim "and of asking name servers" seconds_are upstream_saved_dns_seconds_total "$(total_of saved_dns_us)"
 claim "the report is a table" reported
 claim "with a row for a host" has_row "one.test:$origin_port" 10
-claim "with all of them" has_row 'all \(3\)' 30
+claim "with one for the IPv6 address, in brackets" has_row "\[::1\]:$origin_port" 1
+claim "with all of them" has_row 'all \(4\)' 31
 claim "with the reasons" grep -E '^Nothing was reused because of: .*cold [1-9]' "$work/report"
 claim "which says that savings are modelled" grep 'saved_\* is modelled' "$work/report"
 note "report" "$(cat "$work/report")"

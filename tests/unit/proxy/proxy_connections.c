@@ -72,6 +72,7 @@ row_is_taken_if_all_that_is_asked_fits(void **state)
         "",
         "host=www.example.com",
         "host=WWW.Example.com",
+        "host=www.example.com.",
         "host=*.example.com",
         "host=www.example.com:80",
         "host=*:80",
