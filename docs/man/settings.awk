@@ -8,27 +8,30 @@ function fail(text) {
     exit 1
 }
 function put(line) { page[++lines] = line }
-function safe(line) {
-    gsub(/\\/, "\\e", line)
-    gsub(/-/, "\\-", line) # a sign of values, at which no line may end
-    return line ~ /^[.']/ ? "\\&" line : line
+function escaped(text) {
+    gsub(/\\/, "\\e", text)
+    gsub(/-/, "\\-", text) # a sign of values, at which no line may end
+    return text
 }
+function put_words(line) { put(line ~ /^[.']/ ? "\\&" line : line) }
 
-# A sentence begins a line, as mdoc wants it, and no line is longer than it likes.
-function put_text(text,    words, count, i, line) {
+# A sentence begins a line, as mdoc wants it, and no line is longer than it likes. Names stay whole.
+function put_text(text,    words, count, i, word, line) {
     count = split(text, words, " ")
     for (i = 1; i <= count; i++) {
-        if (line != "" && length(line) + length(words[i]) > 76) {
-            put(safe(line))
+        word = escaped(words[i])
+        if (word ~ /[a-z0-9][._\/=][a-z0-9]/) word = "\\%" word
+        if (line != "" && length(line) + length(word) > 76) {
+            put_words(line)
             line = ""
         }
-        line = line (line == "" ? "" : " ") words[i]
+        line = line (line == "" ? "" : " ") word
         if (words[i] ~ /[.?!]$/ && words[i + 1] ~ /^[A-Z0-9]/) {
-            put(safe(line))
+            put_words(line)
             line = ""
         }
     }
-    if (line != "") put(safe(line))
+    if (line != "") put_words(line)
 }
 
 # What was gathered of a comment: paragraphs and examples.
@@ -38,7 +41,7 @@ function put_comment(    i) {
         else if (kind[i] == "break" && kind[i + 1] == "text") put(".Pp")
         else if (kind[i] == "example") {
             if (kind[i - 1] != "example") put(".Bd -literal -offset indent")
-            put(safe(part[i]))
+            put_words(escaped(part[i]))
             if (kind[i + 1] != "example") put(".Ed")
         }
     }

@@ -46,6 +46,7 @@ presets() {
 # settings_are_those_of_sample PAGE: each with its default, what it may be, and when it takes effect.
 settings_are_those_of_sample() {
   diff <(presets) <(awk '
+    { gsub(/\\%/, ""); gsub(/\\-/, "-") }
     /^\.It Cm / { name = $3; facts = ""; next }
     /^Default: / && name != "" { facts = " " }
     facts != "" { facts = facts $0 " " }
