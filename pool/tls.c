@@ -18,41 +18,26 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "pool/hosts.h"
-
-/* The files whose change makes another profile of the same terms. */
-enum file { FILE_TRUST, FILE_CERTIFICATE, FILE_KEY, FILE_COUNT };
+#include "pool/trust.h"
 
 struct tls_profile {
     _Atomic unsigned references;
     uint32_t number;
     bool is_verified;
-    char *ca_file;
+    struct trust *trust;
     char *certificate_file;
     char *key_file;
-    struct file_stamp stamps[FILE_COUNT]; /* when it was made */
-    pthread_mutex_t lock;                 /* while the context is made */
-    SSL_CTX *context;                     /* NULL: not yet */
+    /* When it was made: files that changed since make another profile of the same terms. */
+    struct file_stamp certificate_stamp;
+    struct file_stamp key_stamp;
+    pthread_mutex_t lock; /* while the context is made */
+    SSL_CTX *context;     /* NULL: not yet */
 };
 
-static char *
-copy(const char *text)
+static const char *
+or_empty(const char *text)
 {
-    return xstrdup(text != NULL ? text : "");
-}
-
-/* A file that is named nowhere has no stamp, like one that is not there. */
-static void
-take_stamps(struct tls_profile *profile)
-{
-    const char *const paths[FILE_COUNT] = {
-        [FILE_TRUST] =
-            profile->ca_file[0] != '\0' ? profile->ca_file : X509_get_default_cert_dir(),
-        [FILE_CERTIFICATE] = profile->certificate_file,
-        [FILE_KEY] = profile->key_file,
-    };
-
-    for (size_t i = 0; i < FILE_COUNT; i++)
-        file_stamp_take(&profile->stamps[i], paths[i]);
+    return text != NULL ? text : "";
 }
 
 struct tls_profile *
@@ -64,10 +49,12 @@ tls_profile_new(const struct tls_terms *terms)
     atomic_init(&profile->references, 1);
     profile->number = atomic_fetch_add(&last, 1) + 1;
     profile->is_verified = terms->is_verified;
-    profile->ca_file = copy(terms->ca_file);
-    profile->certificate_file = copy(terms->certificate_file);
-    profile->key_file = copy(terms->key_file);
-    take_stamps(profile);
+    profile->trust = trust_new(or_empty(terms->ca_file));
+    profile->certificate_file = xstrdup(or_empty(terms->certificate_file));
+    profile->key_file = xstrdup(or_empty(terms->key_file));
+    /* One that is named nowhere has no stamp, like one that is not there. */
+    file_stamp_take(&profile->certificate_stamp, profile->certificate_file);
+    file_stamp_take(&profile->key_stamp, profile->key_file);
     pthread_mutex_init(&profile->lock, NULL);
     return profile;
 }
@@ -85,7 +72,7 @@ tls_profile_unref(struct tls_profile *profile)
         return;
     SSL_CTX_free(profile->context);
     pthread_mutex_destroy(&profile->lock);
-    free(profile->ca_file);
+    trust_unref(profile->trust);
     free(profile->certificate_file);
     free(profile->key_file);
     free(profile);
@@ -94,12 +81,21 @@ tls_profile_unref(struct tls_profile *profile)
 bool
 tls_profile_is_same(const struct tls_profile *a, const struct tls_profile *b)
 {
-    for (size_t i = 0; i < FILE_COUNT; i++)
-        if (!file_stamp_equal(&a->stamps[i], &b->stamps[i]))
-            return false;
-    return a->is_verified == b->is_verified && strcmp(a->ca_file, b->ca_file) == 0 &&
+    return a->is_verified == b->is_verified && trust_is_same(a->trust, b->trust) &&
            strcmp(a->certificate_file, b->certificate_file) == 0 &&
-           strcmp(a->key_file, b->key_file) == 0;
+           strcmp(a->key_file, b->key_file) == 0 &&
+           file_stamp_equal(&a->certificate_stamp, &b->certificate_stamp) &&
+           file_stamp_equal(&a->key_stamp, &b->key_stamp);
+}
+
+void
+tls_profile_share_trust(struct tls_profile *profile, const struct tls_profile *other)
+{
+    if (!trust_is_same(profile->trust, other->trust))
+        return;
+    trust_ref(other->trust);
+    trust_unref(profile->trust);
+    profile->trust = other->trust;
 }
 
 uint32_t
@@ -197,24 +193,43 @@ take_objection(void)
     return words;
 }
 
-/* Returns the file that cannot be used, or NULL. */
-static const char *
-load_files(SSL_CTX *context, const struct tls_terms *terms)
+static SSL_CTX *
+context_new(void)
 {
-    const char *certificate = terms->certificate_file;
-    const char *key = terms->key_file[0] != '\0' ? terms->key_file : certificate;
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
-    if (!terms->is_verified) {
+    if (context == NULL)
+        abort(); /* only for want of memory */
+    set_manners(context);
+    return context;
+}
+
+/* Whom to trust. Returns the file that cannot be used, or NULL. */
+static const char *
+set_trust(SSL_CTX *context, const struct tls_profile *profile)
+{
+    X509_STORE *store;
+
+    if (!profile->is_verified) {
         SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    } else {
-        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-        if (terms->ca_file[0] == '\0')
-            (void)SSL_CTX_set_default_verify_paths(context); /* without it nobody is trusted */
-        else if (SSL_CTX_load_verify_file(context, terms->ca_file) != 1)
-            return terms->ca_file;
+        return NULL;
     }
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    store = trust_store(profile->trust);
+    if (store == NULL)
+        return trust_file(profile->trust);
+    SSL_CTX_set1_cert_store(context, store);
+    return NULL;
+}
+
+/* Who to be. Returns the file that cannot be used, or NULL. */
+static const char *
+set_certificate(SSL_CTX *context, const char *certificate, const char *key)
+{
     if (certificate[0] == '\0')
         return NULL;
+    if (key[0] == '\0')
+        key = certificate;
     if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
         return certificate;
     if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
@@ -223,45 +238,65 @@ load_files(SSL_CTX *context, const struct tls_terms *terms)
     return NULL;
 }
 
-/* NULL with half a sentence that names the file. */
-static SSL_CTX *
-context_new(const struct tls_terms *terms, char *text, size_t size)
+/* As set_certificate(), into a context of its own, which nobody needs but for that. */
+static const char *
+try_certificate(const struct tls_terms *terms)
 {
+    const char *bad;
     SSL_CTX *context;
-    const char *file;
 
-    ERR_clear_error();
-    context = SSL_CTX_new(TLS_client_method());
-    if (context == NULL)
-        abort(); /* only for want of memory */
-    set_manners(context);
-    file = load_files(context, terms);
-    if (file == NULL)
-        return context;
-    snprintf(text, size, "%s: %s", file, take_objection());
+    if (or_empty(terms->certificate_file)[0] == '\0')
+        return NULL;
+    context = context_new();
+    bad = set_certificate(context, terms->certificate_file, or_empty(terms->key_file));
     SSL_CTX_free(context);
-    return NULL;
+    return bad;
 }
 
 bool
 tls_terms_are_good(const struct tls_terms *terms, char *text, size_t size)
 {
-    SSL_CTX *context = context_new(terms, text, size);
+    const char *ca_file = or_empty(terms->ca_file);
+    const char *bad = NULL;
 
+    ERR_clear_error();
+    if (ca_file[0] != '\0' && !trust_file_is_good(ca_file))
+        bad = ca_file;
+    if (bad == NULL)
+        bad = try_certificate(terms);
+    if (bad != NULL)
+        snprintf(text, size, "%s: %s", bad, take_objection());
+    ERR_clear_error();
+    return bad == NULL;
+}
+
+/* Under the lock. Makes the context, or writes half a sentence that names the file. */
+static void
+make_context(struct tls_profile *profile, char *text, size_t size)
+{
+    SSL_CTX *context = context_new();
+    const char *bad;
+
+    ERR_clear_error();
+    bad = set_trust(context, profile);
+    if (bad == NULL)
+        bad = set_certificate(context, profile->certificate_file, profile->key_file);
+    if (bad == NULL) {
+        profile->context = context;
+        return;
+    }
+    snprintf(text, size, "%s: %s", bad, take_objection());
     SSL_CTX_free(context);
-    return context != NULL;
 }
 
 enum err
 tls_profile_context(struct tls_profile *profile, SSL_CTX **context)
 {
-    const struct tls_terms terms = {profile->is_verified, profile->ca_file,
-                                    profile->certificate_file, profile->key_file};
     char text[512] = "";
 
     pthread_mutex_lock(&profile->lock);
     if (profile->context == NULL)
-        profile->context = context_new(&terms, text, sizeof(text));
+        make_context(profile, text, sizeof(text));
     *context = profile->context;
     pthread_mutex_unlock(&profile->lock);
     if (*context != NULL)

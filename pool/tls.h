@@ -41,6 +41,12 @@ void tls_profile_unref(struct tls_profile *profile);
  */
 bool tls_profile_is_same(const struct tls_profile *a, const struct tls_profile *b);
 
+/*
+ * If both trust the same, unchanged file, it is read once for the two of them. Before the
+ * profile was used.
+ */
+void tls_profile_share_trust(struct tls_profile *profile, const struct tls_profile *other);
+
 /* Never 0. */
 uint32_t tls_profile_number(const struct tls_profile *profile);
 
@@ -52,8 +58,8 @@ uint32_t tls_profile_number(const struct tls_profile *profile);
 enum err tls_profile_context(struct tls_profile *profile, SSL_CTX **context);
 
 /*
- * Do the files hold what they should? Reads them for nothing else. False with half a sentence
- * in text that names the file.
+ * Do the files hold what they should? Reads them for nothing else, and keeps nothing. False
+ * with half a sentence in text that names the file.
  */
 bool tls_terms_are_good(const struct tls_terms *terms, char *text, size_t size);
 

@@ -110,6 +110,7 @@ make_profile(struct line *line, char *const values[WORD_COUNT], const char *ca_f
         .certificate_file = or_empty(values[WORD_CERTIFICATE]),
         .key_file = or_empty(values[WORD_KEY]),
     };
+    struct tls_terms own;
 
     if (values[WORD_VERIFY] != NULL && strcmp(values[WORD_VERIFY], "off") != 0) {
         snprintf(why, size, "verify \"%s\" is not accepted; expected off", values[WORD_VERIFY]);
@@ -119,7 +120,11 @@ make_profile(struct line *line, char *const values[WORD_COUNT], const char *ca_f
         snprintf(why, size, "a key without its certificate; expected " EXPECTED);
         return ERR_SYNTAX;
     }
-    if (!tls_terms_are_good(&terms, why, size))
+    /* Where it trusts whom all others trust, that file was looked at before. */
+    own = terms;
+    if (values[WORD_CA] == NULL)
+        own.ca_file = "";
+    if (!tls_terms_are_good(&own, why, size))
         return ERR_SYNTAX;
     line->is_verified = terms.is_verified;
     line->profile = tls_profile_new(&terms);
@@ -169,8 +174,10 @@ add_line(struct profiles *profiles, const struct profiles_setup *setup, struct s
     err = take_words(&rest, values, why, size);
     if (err == ERR_OK)
         err = make_profile(line, values, setup->ca_file, why, size);
-    if (err == ERR_OK)
+    if (err == ERR_OK) {
+        tls_profile_share_trust(line->profile, profiles->rest);
         err = make_rule(line, rest, setup->has_users, why, size);
+    }
     if (err == ERR_OK)
         TAILQ_INSERT_TAIL(&profiles->list, line, entry);
     else
@@ -255,8 +262,10 @@ adopt(struct tls_profile **profile, const struct profiles *others)
 {
     struct tls_profile *same = find_same(others, *profile);
 
-    if (same == NULL)
+    if (same == NULL) {
+        tls_profile_share_trust(*profile, others->rest);
         return;
+    }
     tls_profile_ref(same);
     tls_profile_unref(*profile);
     *profile = same;

@@ -158,6 +158,7 @@ origins() {
 certificate $tls_dir/me.pem key $tls_dir/me.key host localhost port $picky_port
 verify off host localhost port $((tls_port + 1))
 ca $tls_dir/stranger.pem host localhost port $((tls_port + 5))
+ca $tls_dir/between.pem host localhost port $((tls_port + 7))
 END
 }
 
@@ -179,8 +180,9 @@ claim "… which the log warns of" grep -E 'warn.*verif' "$carpool_log"
 claim "… for that host only" \
   tells $((tls_port + 2)) tls_certificate "$kin" "its certificate is not valid yet"
 claim "who has an authority of its own is trusted by it" gives $((tls_port + 5))
+claim "… which may be one whose own authority is not trusted" gives $((tls_port + 7))
 claim "… and other hosts are not" \
   tells $((tls_port + 3)) tls_certificate "$kin" "signed by nobody but itself"
 claim "… while the usual authority holds for all others" gives "$tls_port"
-claim "what is trusted is kept, each on its own" nothing_is_left 3
+claim "what is trusted is kept, each on its own" nothing_is_left 4
 done_testing

@@ -22,6 +22,7 @@ struct place {
     char pem[64];
     char other_pem[64];
     char empty[64];
+    char torn[64];   /* one certificate and the beginning of another */
     char locked[64]; /* a key that cannot be read without its pass phrase */
 };
 
@@ -70,10 +71,15 @@ set_up(void **state)
     snprintf(place->pem, sizeof(place->pem), "%s/me.pem", place->directory);
     snprintf(place->other_pem, sizeof(place->other_pem), "%s/you.pem", place->directory);
     snprintf(place->empty, sizeof(place->empty), "%s/empty.pem", place->directory);
+    snprintf(place->torn, sizeof(place->torn), "%s/torn.pem", place->directory);
     snprintf(place->locked, sizeof(place->locked), "%s/locked.pem", place->directory);
     write_pem(place->pem);
     write_pem(place->other_pem);
+    write_pem(place->torn);
     write_locked(place->locked);
+    file = fopen(place->torn, "a");
+    fputs("-----BEGIN CERTIFICATE-----\nMIIB\n", file);
+    fclose(file);
     file = fopen(place->empty, "w");
     fclose(file);
     *state = place;
@@ -88,6 +94,7 @@ tear_down(void **state)
     unlink(place->pem);
     unlink(place->other_pem);
     unlink(place->empty);
+    unlink(place->torn);
     unlink(place->locked);
     rmdir(place->directory);
     free(place);
@@ -95,9 +102,9 @@ tear_down(void **state)
 }
 
 static struct profiles *
-profiles_of(const char *origins)
+profiles_trusting(const char *ca_file, const char *origins)
 {
-    const struct profiles_setup setup = {.ca_file = "", .origins = origins};
+    const struct profiles_setup setup = {.ca_file = ca_file, .origins = origins};
     struct profiles *profiles = NULL;
     char why[900] = "";
 
@@ -106,15 +113,37 @@ profiles_of(const char *origins)
     return profiles;
 }
 
-static uint32_t
-number_for(const struct profiles *profiles, const char *host)
+static struct profiles *
+profiles_of(const char *origins)
+{
+    return profiles_trusting("", origins);
+}
+
+static struct tls_profile *
+profile_for(const struct profiles *profiles, const char *host)
 {
     struct address client;
     struct rules_question question = {
         .client = &client, .host = slice_of(host), .port = 443, .scheme = SLICE("https")};
 
     assert_int_equal(address_parse_ip(SLICE("127.0.0.1"), 0, &client), ERR_OK);
-    return tls_profile_number(profiles_find(profiles, &question));
+    return profiles_find(profiles, &question);
+}
+
+/* Whom it trusts, as OpenSSL has it. */
+static const X509_STORE *
+store_for(const struct profiles *profiles, const char *host)
+{
+    SSL_CTX *context;
+
+    assert_int_equal(tls_profile_context(profile_for(profiles, host), &context), ERR_OK);
+    return SSL_CTX_get_cert_store(context);
+}
+
+static uint32_t
+number_for(const struct profiles *profiles, const char *host)
+{
+    return tls_profile_number(profile_for(profiles, host));
 }
 
 static void
@@ -173,6 +202,30 @@ changed_file_is_another_profile(void **state)
     profiles_free(after);
 }
 
+/* Of the same file; a reload that changes something else does not read it again. */
+static void
+authorities_are_read_once_for_all(void **state)
+{
+    const struct place *place = *state;
+    char text[256];
+    struct profiles *before;
+    struct profiles *after;
+
+    snprintf(text, sizeof(text), "certificate %s host a.test\n ca %s host b.test", place->pem,
+             place->other_pem);
+    before = profiles_trusting(place->pem, text);
+    assert_ptr_equal(store_for(before, "a.test"), store_for(before, "x.test"));
+    assert_ptr_not_equal(store_for(before, "a.test"), store_for(before, "b.test"));
+    snprintf(text, sizeof(text), "certificate %s host a.test", place->other_pem);
+    after = profiles_trusting(place->pem, text);
+    profiles_adopt(after, before);
+    assert_int_not_equal(number_for(after, "a.test"), number_for(before, "a.test"));
+    assert_ptr_equal(store_for(after, "a.test"), store_for(before, "x.test"));
+    profiles_free(before);
+    assert_ptr_equal(store_for(after, "a.test"), store_for(after, "x.test"));
+    profiles_free(after);
+}
+
 static const char *
 file_of(const struct place *place, char letter)
 {
@@ -183,14 +236,16 @@ file_of(const struct place *place, char letter)
         return place->other_pem;
     case 'l':
         return place->locked;
+    case 't':
+        return place->torn;
     default:
         return place->empty;
     }
 }
 
 /*
- * %e, %p, %o and %l in a line: a file with nothing in it, one that is good, another such, a key
- * that has a pass phrase. Whoever asks for that waits for a person.
+ * %e, %p, %o, %t and %l in a line: a file with nothing in it, one that is good, another such,
+ * one that was cut off, a key that has a pass phrase. Whoever asks for that waits for a person.
  */
 static void
 bad_lines_are_named(void **state)
@@ -206,6 +261,7 @@ bad_lines_are_named(void **state)
         {"ca", "line 1: ca is there twice or without a value"},
         {"ca /nowhere/at.all host a.test", "line 1: /nowhere/at.all: there is no such thing"},
         {"ca %e host a.test", "/empty.pem: there is no certificate in it; expected PEM"},
+        {"ca %t host a.test", "/torn.pem: bad end line"},
         {"certificate %e host a.test", "/empty.pem: there is no certificate in it"},
         {"certificate %p key %e host a.test",
          "/empty.pem: there is no key in it; expected PEM"},
@@ -263,6 +319,7 @@ main(void)
         cmocka_unit_test(first_line_that_matches_decides),
         cmocka_unit_test(same_lines_keep_their_connections_and_others_do_not),
         cmocka_unit_test_setup_teardown(changed_file_is_another_profile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(authorities_are_read_once_for_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_lines_are_named, set_up, tear_down),
         cmocka_unit_test(trusted_file_must_be_one),
     };
