@@ -130,16 +130,16 @@ bucket_unpark(struct upstream *upstream)
     show_oldest(shard);
 }
 
-/* fresh_us and now_us decide what "a moment ago" is. */
 static bool
-may_have(enum shelf_want want, const struct upstream *upstream, uint64_t fresh_us,
-         uint64_t now_us)
+may_have(enum shelf_want want, const struct upstream *upstream,
+         const struct pool_limits *limits, uint64_t now_us)
 {
     switch (want) {
     case SHELF_ANY:
         return true;
     case SHELF_YOUNG:
-        return now_us <= upstream->used_us + fresh_us;
+        return now_us <=
+               upstream->used_us + (uint64_t)limit_of(&limits->fresh_for_unsafe_ms) * 1000;
     case SHELF_FRESH:
         return upstream->uses == 0 && !upstream->was_parked;
     case SHELF_SLOT:
@@ -149,32 +149,42 @@ may_have(enum shelf_want want, const struct upstream *upstream, uint64_t fresh_u
 }
 
 struct upstream *
-bucket_pick(struct bucket *bucket, enum shelf_want want, uint64_t fresh_us, uint64_t now_us)
+bucket_pick(struct bucket *bucket, enum shelf_want want, const struct pool_limits *limits,
+            uint64_t now_us, bool *is_retired)
 {
-    struct upstream *newest = TAILQ_FIRST(&bucket->parked);
+    struct upstream *upstream;
 
-    /* If not even the newest will do, none of the others does. */
-    return newest != NULL && may_have(want, newest, fresh_us, now_us) ? newest : NULL;
+    *is_retired = false;
+    TAILQ_FOREACH (upstream, &bucket->parked, in_bucket) {
+        /* Newest first: if this one will not do, none of the others does. */
+        if (!may_have(want, upstream, limits, now_us))
+            return NULL;
+        /* Others may have more time: a shorter way, or not served yet. */
+        if (!upstream_is_retired(upstream, limits, now_us))
+            return upstream;
+        *is_retired = true;
+    }
+    return NULL;
 }
 
 static struct shelf_waiter *
-first_taker(struct waiter_list *list, const struct upstream *upstream, uint64_t fresh_us,
-            uint64_t now_us)
+first_taker(struct waiter_list *list, const struct upstream *upstream,
+            const struct pool_limits *limits, uint64_t now_us)
 {
     struct shelf_waiter *waiter;
 
     TAILQ_FOREACH (waiter, list, entry)
-        if (may_have(waiter->want, upstream, fresh_us, now_us))
+        if (may_have(waiter->want, upstream, limits, now_us))
             return waiter;
     return NULL;
 }
 
 struct shelf_waiter *
-bucket_taker(struct bucket *bucket, const struct upstream *upstream, uint64_t fresh_us,
-             uint64_t now_us)
+bucket_taker(struct bucket *bucket, const struct upstream *upstream,
+             const struct pool_limits *limits, uint64_t now_us)
 {
-    struct shelf_waiter *queued = first_taker(&bucket->queued, upstream, fresh_us, now_us);
-    struct shelf_waiter *joined = first_taker(&bucket->joined, upstream, fresh_us, now_us);
+    struct shelf_waiter *queued = first_taker(&bucket->queued, upstream, limits, now_us);
+    struct shelf_waiter *joined = first_taker(&bucket->joined, upstream, limits, now_us);
 
     if (queued == NULL || joined == NULL)
         return queued != NULL ? queued : joined;

@@ -72,13 +72,17 @@ void bucket_drop(struct bucket *bucket);
 void bucket_park(struct bucket *bucket, struct upstream *upstream);
 void bucket_unpark(struct upstream *upstream);
 
-/* The newest parked one that may answer this want, or NULL. */
-struct upstream *bucket_pick(struct bucket *bucket, enum shelf_want want, uint64_t fresh_us,
-                             uint64_t now_us);
+/*
+ * The newest parked one that may answer this want and is not retired, or NULL. Notes whether
+ * one was passed over because it is.
+ */
+struct upstream *bucket_pick(struct bucket *bucket, enum shelf_want want,
+                             const struct pool_limits *limits, uint64_t now_us,
+                             bool *is_retired);
 
 /* The oldest waiter that may have this stream, or NULL. */
 struct shelf_waiter *bucket_taker(struct bucket *bucket, const struct upstream *upstream,
-                                  uint64_t fresh_us, uint64_t now_us);
+                                  const struct pool_limits *limits, uint64_t now_us);
 
 /* Puts a waiter into the queue or among the joined, at its rank. */
 void bucket_wait(struct bucket *bucket, struct shelf_waiter *waiter, enum waiter_state state);

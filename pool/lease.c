@@ -129,7 +129,9 @@ note_lack(struct lease *lease, const struct shelf_gift *got)
 {
     if (lease->miss != MISS_NONE)
         return;
-    if (got->is_unsuited)
+    if (got->is_retired)
+        lease->miss = MISS_EXPIRED_IDLE;
+    else if (got->is_unsuited)
         lease->miss =
             lease->waiter.want == SHELF_YOUNG ? MISS_NON_IDEMPOTENT : MISS_UNREPEATABLE;
     else if (got->is_busy)

@@ -52,12 +52,6 @@ shard_of(struct shelf *shelf, const struct pool_key *key)
     return &shelf->shards[hash_shard(key->hash, SHELF_SHARDS)];
 }
 
-static uint64_t
-fresh_us(const struct shelf *shelf)
-{
-    return (uint64_t)limit_of(&shelf->limits->fresh_for_unsafe_ms) * 1000;
-}
-
 void
 shelf_note_starving(struct shelf *shelf, struct bucket *bucket)
 {
@@ -130,18 +124,15 @@ static enum shelf_got
 take_locked(struct shelf *shelf, struct bucket *bucket, struct shelf_waiter *waiter,
             struct shelf_gift *got, struct upstream **evicted)
 {
-    uint64_t now_us = clock_now_us();
-
-    got->stream = bucket_pick(bucket, waiter->want, fresh_us(shelf), now_us);
-    /* The newest is: so are the others. The janitor closes them, or sees how they end. */
-    if (got->stream != NULL && upstream_is_retired(got->stream, shelf->limits, now_us))
-        got->stream = NULL;
+    /* What is retired the janitor closes, or sees how it ends. */
+    got->stream =
+        bucket_pick(bucket, waiter->want, shelf->limits, clock_now_us(), &got->is_retired);
     if (got->stream != NULL) {
         bucket_unpark(got->stream);
         shelf_note_starving(shelf, bucket);
         return SHELF_GOT_STREAM;
     }
-    got->is_unsuited = bucket->parked_count > 0;
+    got->is_unsuited = bucket->parked_count > 0 && !got->is_retired;
     got->is_busy = bucket->open > bucket->parked_count + waiter->has_slot;
     if (waiter->rank == 0)
         waiter->rank = atomic_fetch_add(&shelf->last_rank, 1) + 1;
@@ -235,7 +226,7 @@ give_locked(struct shelf *shelf, struct bucket *bucket, struct upstream *upstrea
 {
     struct upshot upshot = {NULL, NULL};
 
-    upshot.taker = bucket_taker(bucket, upstream, fresh_us(shelf), clock_now_us());
+    upshot.taker = bucket_taker(bucket, upstream, shelf->limits, clock_now_us());
     if (upshot.taker != NULL) {
         shelf_grant(shelf, upshot.taker, upstream, NULL);
     } else if ((upshot.taker = slot_taker(shelf, bucket)) != NULL) {

@@ -46,6 +46,7 @@ struct shelf_gift {
     struct upstream *stream;
     struct bucket *slot;
     /* Of a take without a stream: */
+    bool is_retired;  /* what is parked and would suit has only a moment left */
     bool is_unsuited; /* what is parked does not suit the waiter */
     bool is_busy;     /* others have connections under this key, or dial */
 };

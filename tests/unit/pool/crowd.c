@@ -184,7 +184,7 @@ step_client(struct crowd *crowd, struct client *client)
 {
     switch (client->place) {
     case PLACE_IDLE:
-        if (!crowd->is_winding_down)
+        if (!crowd->is_winding_down && client->index < crowd->guests)
             start(crowd, client);
         break;
     case PLACE_HOLDS:
@@ -236,6 +236,14 @@ step_learn(struct crowd *crowd)
         crowd->model->idle_limit_ms[index] = limit_ms;
 }
 
+/* Nothing happens for a while: what is parked comes of age. */
+static void
+step_rest(struct crowd *crowd)
+{
+    if (crowd->model != NULL)
+        rig_advance_ms(dice_draw(&crowd->dice, 40));
+}
+
 void
 crowd_configure(struct crowd *crowd)
 {
@@ -250,6 +258,7 @@ crowd_configure(struct crowd *crowd)
     settings->max_parked = dice_draw(&crowd->dice, 12);
     settings->max_waiting = dice_draw(&crowd->dice, 2 * CLIENTS);
     settings->fresh_for_unsafe_ms = dice_draw(&crowd->dice, 20);
+    crowd->guests = 1 + dice_draw(&crowd->dice, CLIENTS);
     rig_configure(crowd->rig);
     shelf_refresh(crowd->rig->shelf);
     model_configure(crowd->model, settings);
@@ -273,6 +282,8 @@ crowd_step(struct crowd *crowd)
         crowd_sweep(crowd);
     else if (drawn == 6)
         crowd_thin(crowd);
+    else if (drawn == 7)
+        step_rest(crowd);
     else if (crowd->dial_count < CLIENTS || crowd->is_winding_down)
         step_client(crowd, &crowd->clients[dice_draw(&crowd->dice, CLIENTS)]);
     else
@@ -293,6 +304,7 @@ crowd_init(struct crowd *crowd, struct rig *rig, uint64_t seed)
 {
     memset(crowd, 0, sizeof(*crowd));
     crowd->rig = rig;
+    crowd->guests = CLIENTS;
     crowd->dice = dice_of(seed);
     for (unsigned i = 0; i < CLIENTS; i++)
         crowd->clients[i].index = i;

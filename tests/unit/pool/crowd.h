@@ -37,6 +37,7 @@ struct crowd {
     _Atomic unsigned *dialing;
     struct dice dice;
     struct client clients[CLIENTS];
+    unsigned guests; /* of them, who come at present: with few of them more is parked */
     struct {
         struct bucket *slot; /* detached from its client, which no longer needs it */
         unsigned key;

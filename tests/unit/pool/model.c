@@ -24,9 +24,9 @@ stream_of(struct model *model, uint64_t id)
     abort();
 }
 
-/* The parked one used least or most recently; key MODEL_KEYS means any. */
+/* The parked one used least recently; key MODEL_KEYS means any. */
 static struct model_stream *
-parked(struct model *model, unsigned key, bool is_newest)
+oldest_parked(struct model *model, unsigned key)
 {
     struct model_stream *best = NULL;
 
@@ -35,7 +35,7 @@ parked(struct model *model, unsigned key, bool is_newest)
 
         if (stream->id == 0 || !stream->is_parked || (key != MODEL_KEYS && stream->key != key))
             continue;
-        if (best == NULL || (stream->used_us > best->used_us) == is_newest)
+        if (best == NULL || stream->used_us < best->used_us)
             best = stream;
     }
     return best;
@@ -90,6 +90,23 @@ is_retired(const struct model *model, const struct model_stream *stream)
 
     return model->settings.learns_idle_timeout && limit_us > 0 && stream->uses > 0 &&
            model->now_us - stream->used_us >= limit_us;
+}
+
+/* The parked one used most recently that is good for this. */
+static struct model_stream *
+takeable(struct model *model, unsigned key, enum shelf_want want)
+{
+    struct model_stream *best = NULL;
+
+    for (size_t i = 0; i < MODEL_STREAMS; i++) {
+        struct model_stream *stream = &model->streams[i];
+
+        if (stream->id != 0 && stream->is_parked && stream->key == key &&
+            suits(model, want, stream) && !is_retired(model, stream) &&
+            (best == NULL || stream->used_us > best->used_us))
+            best = stream;
+    }
+    return best;
 }
 
 /* The waiter with the lowest rank: of a key, for a stream (or NULL: a slot, queued only). */
@@ -153,7 +170,7 @@ static bool
 share(struct model *model)
 {
     for (;;) {
-        struct model_stream *oldest = parked(model, MODEL_KEYS, false);
+        struct model_stream *oldest = oldest_parked(model, MODEL_KEYS);
 
         if (model->total < model->settings.max_total) {
             model->total++;
@@ -173,7 +190,7 @@ share(struct model *model)
 static bool
 make_room(struct model *model, unsigned key)
 {
-    struct model_stream *oldest = parked(model, key, false);
+    struct model_stream *oldest = oldest_parked(model, key);
 
     if (model->open[key] < model->settings.max_per_host || oldest == NULL)
         return false;
@@ -241,9 +258,9 @@ model_take(struct model *model, unsigned client, unsigned key, enum shelf_want w
            bool has_slot, uint64_t *stream)
 {
     struct model_waiter *waiter = &model->waiters[client];
-    struct model_stream *newest = parked(model, key, true);
+    struct model_stream *newest = takeable(model, key, want);
 
-    if (newest != NULL && suits(model, want, newest) && !is_retired(model, newest)) {
+    if (newest != NULL) {
         newest->is_parked = false;
         *stream = newest->id;
         return SHELF_GOT_STREAM;
@@ -313,7 +330,7 @@ model_give(struct model *model, uint64_t id, bool is_used)
         stream->was_parked = true;
         stream->is_parked = true;
         if (parked_count(model, key) > model->settings.max_parked_per_host) {
-            evicts(model, parked(model, key, false));
+            evicts(model, oldest_parked(model, key));
             free_slot(model, key);
         } else {
             feed(model);
@@ -411,7 +428,7 @@ model_leave(struct model *model, unsigned client)
 bool
 model_evict(struct model *model)
 {
-    struct model_stream *oldest = parked(model, MODEL_KEYS, false);
+    struct model_stream *oldest = oldest_parked(model, MODEL_KEYS);
 
     if (oldest == NULL)
         return false;

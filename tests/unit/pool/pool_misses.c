@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "pool/hosts.h"
 #include "pool/lane.h"
 #include "pool/lease.h"
 #include "tests/unit/pool/bench.h"
@@ -150,6 +151,25 @@ long_rest_is_told_from_old_age_and_many_uses(void **state)
         assert_int_equal(bench_teardown(state), 0);
         assert_int_equal(bench_setup(state), 0);
     }
+}
+
+static void
+rest_too_long_for_its_host_is_no_want_of_the_request(void **state)
+{
+    struct bench *bench = *state;
+    int origin = origin_open("127.0.0.1", 0, 32);
+    int far = park_one(bench, origin);
+    struct pool_key key;
+    struct host *host;
+
+    assert_int_equal(pool_key_init(&key, SLICE("127.0.0.1"), origin_port(origin)), ERR_OK);
+    host = hosts_obtain(bench->pool->hosts, &key);
+    atomic_store(&host->habit.limit_ms, 3000);
+    hosts_leave(host);
+    fakes.added_us += UINT64_C(3000) * 1000;
+    next_misses(bench, origin, MISS_EXPIRED_IDLE);
+    close(far);
+    close(origin);
 }
 
 static void
@@ -358,6 +378,7 @@ main(void)
         CLAIM(connections_in_use_are_busy),
         CLAIM(dial_under_way_is_busy),
         CLAIM(long_rest_is_told_from_old_age_and_many_uses),
+        CLAIM(rest_too_long_for_its_host_is_no_want_of_the_request),
         CLAIM(what_the_janitor_took_explains_the_next_miss),
         CLAIM(close_seen_by_the_janitor_is_told_from_one_seen_by_the_probe),
         CLAIM(retry_after_a_dead_connection_says_closed),

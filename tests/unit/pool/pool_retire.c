@@ -133,24 +133,62 @@ nothing_is_retired_if_that_is_off(void **state)
     close(peer);
 }
 
+/* Takes what the shelf has for a GET, and closes it again. Returns its id; 0: only a slot. */
+static uint64_t
+take_id(struct yard *yard)
+{
+    struct taker taker = {.waiter = {.want = SHELF_ANY, .on_granted = rig_on_granted}};
+    struct pool_key key = rig_key("a.test");
+    uint64_t id = 0;
+
+    if (shelf_take(yard->pool->shelf, &key, &taker.waiter, &taker.got) == SHELF_GOT_STREAM) {
+        id = taker.got.stream->id;
+        pool_discard(yard->pool, taker.got.stream);
+    } else {
+        assert_true(shelf_leave(yard->pool->shelf, &taker.waiter));
+        shelf_undial(yard->pool->shelf, taker.got.slot);
+    }
+    return id;
+}
+
 static void
 retired_connection_is_nobodys(void **state)
 {
     struct yard *yard = *state;
-    struct taker taker = {.waiter = {.want = SHELF_ANY, .on_granted = rig_on_granted}};
-    struct pool_key key = rig_key("a.test");
     int peer;
 
     teach(yard);
     peer = yard_park(yard);
     rig_advance_ms(4288);
-    assert_int_equal(shelf_take(yard->pool->shelf, &key, &taker.waiter, &taker.got),
-                     SHELF_GOT_SLOT);
-    assert_true(shelf_leave(yard->pool->shelf, &taker.waiter));
-    shelf_undial(yard->pool->shelf, taker.got.slot);
+    assert_int_equal(take_id(yard), 0);
     /* The first of them is a scout. */
     yard_sweep_leaves(yard, 1);
     close(peer);
+}
+
+static void
+retired_connection_hides_none_with_more_time(void **state)
+{
+    struct yard *yard = *state;
+    int peers[3];
+
+    teach(yard);
+    yard->uses = 0;
+    peers[0] = yard_park(yard);
+    rig_advance_ms(1);
+    yard->uses = 1;
+    peers[1] = yard_park(yard);
+    rig_advance_ms(1);
+    yard->connect_ms = 300;
+    peers[2] = yard_park(yard);
+    /* The newest has the longest way, and the oldest has not served yet. */
+    rig_advance_ms(4288 - 300);
+    assert_int_equal(take_id(yard), 4);
+    rig_advance_ms(300);
+    assert_int_equal(take_id(yard), 3);
+    assert_int_equal(take_id(yard), 0);
+    for (size_t i = 0; i < 3; i++)
+        close(peers[i]);
 }
 
 static void
@@ -204,6 +242,7 @@ main(void)
         TEST(patience_with_a_first_request_is_no_habit),
         TEST(nothing_is_retired_if_that_is_off),
         TEST(retired_connection_is_nobodys),
+        TEST(retired_connection_hides_none_with_more_time),
         TEST(scouts_tell_that_the_origin_waits_longer),
         TEST(scout_ends_with_our_own_patience),
     };
