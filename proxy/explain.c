@@ -1,6 +1,7 @@
 /*
  * carpool --explain: what becomes of a request, and which rule says so. It asks the functions
- * that the rooms ask, in their order, and only words the answers. Main thread.
+ * that the rooms ask, in their order, and only words the answers; of what runs, it knows
+ * nothing. Main thread.
  */
 #include "proxy/explain.h"
 
@@ -15,6 +16,7 @@
 #include "proxy/http/target.h"
 #include "proxy/lookup.h"
 #include "proxy/policy/acl.h"
+#include "proxy/profiles.h"
 #include "proxy/reasons.h"
 
 #define FIELDS_MOST 4
@@ -217,6 +219,20 @@ explain_source(struct asked *asked)
             source_text(source));
 }
 
+/* As in ROUTE. */
+static void
+explain_tls(struct asked *asked)
+{
+    const char *line = profiles_line(asked->config->profiles, &asked->question);
+
+    if (!asked->target.is_secure)
+        return;
+    if (line != NULL)
+        fprintf(asked->to, "%-12sby tls.origins: %s\n", "TLS", line);
+    else
+        fprintf(asked->to, "%-12sas for all whom no line of tls.origins names\n", "TLS");
+}
+
 /* As in a dial: from the source, only addresses of its family are reached. */
 static enum err
 check_family(const struct asked *asked, const struct address *address)
@@ -308,6 +324,7 @@ explain_steps(struct asked *asked)
         err = explain_name(asked);
     if (err == ERR_OK) {
         explain_source(asked);
+        explain_tls(asked);
         err = explain_destination(asked);
     }
     if (err == ERR_OK)

@@ -32,15 +32,31 @@ struct profiles {
     size_t count;
 };
 
-struct tls_profile *
-profiles_find(const struct profiles *profiles, const struct rules_question *question)
+static const struct line *
+find_line(const struct profiles *profiles, const struct rules_question *question)
 {
     const struct line *line;
 
     TAILQ_FOREACH (line, &profiles->list, entry)
         if (rule_matches(line->rule, question))
-            return line->profile;
-    return profiles->rest;
+            break;
+    return line;
+}
+
+struct tls_profile *
+profiles_find(const struct profiles *profiles, const struct rules_question *question)
+{
+    const struct line *line = find_line(profiles, question);
+
+    return line != NULL ? line->profile : profiles->rest;
+}
+
+const char *
+profiles_line(const struct profiles *profiles, const struct rules_question *question)
+{
+    const struct line *line = find_line(profiles, question);
+
+    return line != NULL ? line->text : NULL;
 }
 
 const char *

@@ -43,6 +43,10 @@ void profiles_adopt(struct profiles *profiles, const struct profiles *others);
 struct tls_profile *profiles_find(const struct profiles *profiles,
                                   const struct rules_question *question);
 
+/* For people: the line that decides, as it was written; NULL if none matches. */
+const char *profiles_line(const struct profiles *profiles,
+                          const struct rules_question *question);
+
 /*
  * The line at an index that takes whoever answers for the host, as it was written; NULL behind
  * the last. For a warning.

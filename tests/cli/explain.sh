@@ -80,11 +80,24 @@ claim "or that there is none" says 0 'source      chosen by the kernel' \
   --explain 'GET http://b.test/' --client 10.0.0.1 --address 192.0.2.1 --set "tcp.source=$source"
 claim "an address of another family is out of reach" says 1 'outcome     502 source' \
   --explain 'GET http://a.test/' --client 10.0.0.1 --address 2001:db8::1 --set "tcp.source=$source"
+
+# --- how it would speak TLS
+
+origins='verify off host .b.test'
+claim "the line of tls.origins that decides is told" says 0 \
+  'TLS         by tls.origins: verify off host .b.test' --explain 'GET https://a.b.test/' \
+  --client 127.0.0.1 --address 192.0.2.1 --set "tls.origins=$origins"
+claim "or that there is none" says 0 'TLS         as for all whom no line of tls.origins names' \
+  --explain 'GET https://a.test/' --client 127.0.0.1 --address 192.0.2.1 --set "tls.origins=$origins"
+claim "where TLS is not spoken nothing is said of it" says 0 'outcome     allowed' \
+  --explain 'CONNECT a.b.test:443' --client 127.0.0.1 --address 192.0.2.1 --set "tls.origins=$origins"
+claim "as here" equal "$(grep -c ^TLS "$work/said")" 0
+
+# --- what is no request
+
 claim "a listener has a port" refused \
   '--listener: "here" is no address with a port; expected one such as 192.0.2.1:3128' \
   --explain 'GET http://a.test/' --client 10.0.0.1 --listener here
-
-# --- what is no request
 
 form='expected "GET http://host/path" or "CONNECT host:port"'
 claim "an https URL is not for clients elsewhere" says 1 \

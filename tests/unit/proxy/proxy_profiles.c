@@ -119,14 +119,21 @@ profiles_of(const char *origins)
     return profiles_trusting("", origins);
 }
 
+static struct rules_question
+question_about(const char *host)
+{
+    static const struct address client = {
+        .v4 = {.sin_family = AF_INET, .sin_addr.s_addr = INADDR_ANY}};
+
+    return (struct rules_question){
+        .client = &client, .host = slice_of(host), .port = 443, .scheme = SLICE("https")};
+}
+
 static struct tls_profile *
 profile_for(const struct profiles *profiles, const char *host)
 {
-    struct address client;
-    struct rules_question question = {
-        .client = &client, .host = slice_of(host), .port = 443, .scheme = SLICE("https")};
+    struct rules_question question = question_about(host);
 
-    assert_int_equal(address_parse_ip(SLICE("127.0.0.1"), 0, &client), ERR_OK);
     return profiles_find(profiles, &question);
 }
 
@@ -146,6 +153,14 @@ number_for(const struct profiles *profiles, const char *host)
     return tls_profile_number(profile_for(profiles, host));
 }
 
+static const char *
+line_for(const struct profiles *profiles, const char *host)
+{
+    struct rules_question question = question_about(host);
+
+    return profiles_line(profiles, &question);
+}
+
 static void
 first_line_that_matches_decides(void **state)
 {
@@ -156,6 +171,9 @@ first_line_that_matches_decides(void **state)
     assert_int_not_equal(number_for(profiles, "a.test"), number_for(profiles, "b.test"));
     assert_int_not_equal(number_for(profiles, "a.test"), number_for(profiles, "a.example"));
     assert_int_equal(number_for(profiles, "a.example"), number_for(profiles, "b.example"));
+    assert_string_equal(line_for(profiles, "a.test"), "verify off host a.test");
+    assert_string_equal(line_for(profiles, "b.test"), "verify off host .test");
+    assert_null(line_for(profiles, "a.example"));
     assert_string_equal(profiles_unverified(profiles, 1), "verify off host .test");
     assert_null(profiles_unverified(profiles, 2));
     profiles_free(profiles);
