@@ -13,18 +13,15 @@ for module in "$nginx_modules/ngx_http_js_module.so" "$apache_modules/mod_perl.s
   [ -e "$module" ] || give_up "$module is missing: script/bootstrap installs it"
 done
 
-# Those started by root would become somebody else, who has to write the readings.
-nginx_user() {
-  [ "$(id -u)" -ne 0 ] || echo "user root;"
-}
+# One started by root would become somebody else, who has to write the readings.
 apache_user() {
   [ "$(id -u)" -ne 0 ] || printf 'User nobody\\nGroup nogroup'
 }
 
-# fill FILE PORT USER
+# fill FILE PORT
 fill() {
-  sed -e "s|@PORT@|$2|" -e "s|@HERE@|$here|" -e "s|@WORK@|$work|" -e "s|@USER@|$3|" \
-    -e "s|@READINGS@|$work/nginx.readings|" -e "s|@NGINX@|$nginx_modules|" \
+  sed -e "s|@PORT@|$2|" -e "s|@HERE@|$here|" -e "s|@WORK@|$work|" -e "s|@USER@|$(apache_user)|" \
+    -e "s|@READINGS@|$work/nginx.readings|" \
     -e "s|@APACHE@|$apache_modules|" "$here/$1"
 }
 
@@ -33,14 +30,15 @@ start_node() {
 }
 
 start_nginx() {
-  mkdir -p "$work/nginx/temp"
-  fill origin_nginx.conf "$1" "$(nginx_user)" >"$work/nginx/nginx.conf"
-  nginx -p "$work/nginx" -e error.log -c nginx.conf &
+  mkdir -p "$work/nginx"
+  fill origin_nginx.conf "$1" | nginx_config "load_module $nginx_modules/ngx_http_js_module.so;" \
+    >"$work/nginx/nginx.conf"
+  nginx_start "$work/nginx"
 }
 
 # When it is told to end, it tells its whole process group.
 start_apache() {
-  fill origin_apache.conf "$1" "$(apache_user)" >"$work/apache.conf"
+  fill origin_apache.conf "$1" >"$work/apache.conf"
   READINGS=$work/apache.readings setsid apache2 -f "$work/apache.conf" -DFOREGROUND \
     2>"$work/apache.out" &
 }
@@ -72,7 +70,7 @@ start_origins() {
   done
 }
 
-logs+=("$work/node.log" "$work/nginx/error.log" "$work/apache.log" "$work/apache.out")
+logs+=("$work/node.log" "$work/apache.log" "$work/apache.out")
 for _ in 1 2 3 4 5; do
   start_origins && break
 done

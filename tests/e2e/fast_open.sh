@@ -16,28 +16,13 @@ mkdir "$work/origin"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost -keyout "$work/origin/key.pem" -out "$work/origin/cert.pem" \
   2>/dev/null || give_up "openssl made no certificate"
-cat >"$work/origin/nginx.conf" <<END
-daemon off;
-master_process off;
-user root;
-pid $work/origin/nginx.pid;
-events { worker_connections 64; }
-http {
-  access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
-  keepalive_timeout 0;
-  server { listen 127.0.0.1:8443 ssl fastopen=16; ssl_certificate cert.pem; ssl_certificate_key key.pem; return 200 sealed; }
-  server { listen 127.0.0.1:8080 fastopen=16; return 200 plain; }
-}
+nginx_config 'master_process off;' >"$work/origin/nginx.conf" <<END
+access_log off;
+keepalive_timeout 0;
+server { listen 127.0.0.1:8443 ssl fastopen=16; ssl_certificate cert.pem; ssl_certificate_key key.pem; return 200 sealed; }
+server { listen 127.0.0.1:8080 fastopen=16; return 200 plain; }
 END
-nginx -p "$work/origin" -c "$work/origin/nginx.conf" -e "$work/origin/error.log" &
-nginx=$!
-children+=("$nginx")
-logs+=("$work/origin/error.log")
+nginx_start "$work/origin"
 
 # counted NAME: how often the kernel of this network did so.
 counted() {
@@ -59,17 +44,14 @@ PYTHON
 sealed=https://localhost:8443/
 plain=http://localhost:8080/
 
-origin_answers() {
-  (exec 3<>/dev/tcp/127.0.0.1/8443) 2>/dev/null
-}
-wait_until 10 origin_answers || give_up "the origin does not answer"
+wait_until 10 answers_on 127.0.0.1 8443 || give_up "the origin does not answer"
 
 carpool_start --set tcp.fast_open=on --set tls.ca_file="$work/origin/cert.pem"
 claim "four handshakes, one after the other" equal "$(get $sealed $sealed $sealed $sealed | sort | uniq -c | xargs)" "4 sealed"
 claim "the first fetched the cookie, three began in the SYN" equal "$(counted TCPFastOpenActive)" 3
 claim "plain requests are served" equal "$(get $plain $plain $plain | sort | uniq -c | xargs)" "3 plain"
 claim "and none of them was in a SYN" equal "$(counted TCPFastOpenActive)" 3
-kill "$nginx"
-wait "$nginx"
+kill "$nginx_pid"
+wait "$nginx_pid"
 claim "a refusal that comes late is told as one" equal "$(get $sealed)" "carpool (connect_failed)"
 done_testing

@@ -47,26 +47,18 @@ server() {
 NGINX
 }
 
-origins_config() {
+servers() {
   local timeout
-  echo "daemon off; $(origin_user) worker_processes 1; pid nginx.pid; error_log error.log notice;"
-  echo "events { worker_connections 4096; }"
-  echo "http { access_log off; keepalive_requests 1000000; default_type text/plain;"
-  for timeout in client_body proxy fastcgi uwsgi scgi; do
-    echo "${timeout}_temp_path temp;"
-  done
+  echo "access_log off;"
   for timeout in "${timeouts[@]}"; do
     server "$timeout"
   done
-  echo "}"
 }
 
 origins_start() {
-  mkdir -p "$work/origins/temp"
-  origins_config >"$work/origins/nginx.conf"
-  logs+=("$work/origins/error.log")
-  nginx -p "$work/origins" -e error.log -c nginx.conf &
-  children+=("$!")
+  mkdir "$work/origins"
+  servers | nginx_config >"$work/origins/nginx.conf"
+  nginx_start "$work/origins"
   wait_until 10 answers_on 127.0.0.2 "$first_port" || give_up "nginx does not start"
 }
 

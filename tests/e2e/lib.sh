@@ -271,28 +271,70 @@ dns_questions() {
   grep -c "^question $1 $2 " "$dns_log"
 }
 
-# --- nginx, the origin -----------------------------------------------------------------------------
+# --- nginx -----------------------------------------------------------------------------------------
+
+# nginx_config [DIRECTIVE…] <SERVERS: a whole configuration, with what all of ours begin with around the
+# servers (and whatever else is for http), and with these directives in front.
+nginx_config() {
+  cat <<END
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log error.log notice;
+$(origin_user)
+$*
+events { worker_connections 2048; }
+http {
+client_body_temp_path temp;
+proxy_temp_path temp;
+fastcgi_temp_path temp;
+uwsgi_temp_path temp;
+scgi_temp_path temp;
+default_type application/octet-stream;
+keepalive_requests 1000000;
+$(cat)
+}
+END
+}
+
+# Workers of an nginx started by root would become nobody, who may not write here.
+origin_user() {
+  [ "$(id -u)" -ne 0 ] || echo "user root;"
+}
+
+# nginx_start DIRECTORY [COMMAND…]: with DIRECTORY/nginx.conf; COMMAND runs it. Sets nginx_pid. Whether it
+# answers is the caller's to wait for.
+nginx_start() {
+  local directory=$1
+  shift
+  need nginx
+  mkdir -p "$directory/temp"
+  logs+=("$directory/error.log")
+  "$@" nginx -p "$directory" -e error.log -c nginx.conf &
+  nginx_pid=$!
+  children+=("$nginx_pid")
+}
+
+# --- the usual origin ------------------------------------------------------------------------------
 
 # origin_start [LISTEN…]: plain http on 127.0.0.1 (and on each further ADDR), https, and a status.
 # Sets origin_pid, origin_port, origin (URL), origin_tls (URL), origin_ca, origin_root, origin_log.
 origin_start() {
   local port
-  need nginx openssl
+  need openssl
   origin_dir=$work/origin
   origin_root=$origin_dir/files
   origin_log=$origin_dir/requests.log
   origin_ca=$origin_dir/cert.pem
-  mkdir -p "$origin_root/put" "$origin_dir/temp"
+  mkdir -p "$origin_root/put"
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
     -subj /CN=origin.test -addext 'subjectAltName=DNS:origin.test,IP:127.0.0.1' \
     -keyout "$origin_dir/key.pem" -out "$origin_ca" 2>/dev/null || give_up "no certificate"
-  logs+=("$origin_dir/error.log")
   for _ in 1 2 3 4 5; do
     port=$(free_ports 3)
-    origin_config "$port" "$@" >"$origin_dir/nginx.conf"
-    nginx -p "$origin_dir" -e error.log -c nginx.conf &
-    origin_pid=$!
-    children+=("$origin_pid")
+    origin_servers "$port" "$@" | nginx_config >"$origin_dir/nginx.conf"
+    nginx_start "$origin_dir"
+    origin_pid=$nginx_pid
     if wait_until 10 origin_is_up_or_gone "$port" && ! is_gone "$origin_pid"; then
       origin_port=$port
       origin=http://127.0.0.1:$port
@@ -307,20 +349,15 @@ origin_is_up_or_gone() {
   is_gone "$origin_pid" || answers_on 127.0.0.1 $(($1 + 2))
 }
 
-origin_config() {
+origin_servers() {
   local port=$1 address listens=
   shift
   for address in 127.0.0.1 "$@"; do
     listens+="listen $address:$port; "
   done
   sed -e "s|@LISTENS@|$listens|" -e "s|@TLS@|127.0.0.1:$((port + 1))|" \
-    -e "s|@STATUS@|127.0.0.1:$((port + 2))|" -e "s|@USER@|$(origin_user)|" \
+    -e "s|@STATUS@|127.0.0.1:$((port + 2))|" \
     -e "s|@PADDING@|$(printf '%1000s' '')|" "$here/origin.conf"
-}
-
-# Workers of an nginx started by root would become nobody, who may not write here.
-origin_user() {
-  [ "$(id -u)" -ne 0 ] || echo "user root;"
 }
 
 # Connections that nginx has accepted so far, this question included.

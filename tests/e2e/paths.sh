@@ -51,25 +51,12 @@ path_dies() {
 
 path_opens
 mkdir -p "$work/origin"
-cat >"$work/origin/nginx.conf" <<END
-daemon off;
-master_process off;
-user root;
-pid $work/origin/nginx.pid;
-worker_processes 1;
-events { worker_connections 64; }
-http {
-  access_log off;
-  client_body_temp_path $work/origin/body; proxy_temp_path $work/origin/proxy;
-  fastcgi_temp_path $work/origin/fastcgi; uwsgi_temp_path $work/origin/uwsgi;
-  scgi_temp_path $work/origin/scgi;
-  keepalive_timeout 100s;
-  server { listen $far:$port; location / { return 200 "here\n"; } }
-}
+nginx_config 'master_process off;' >"$work/origin/nginx.conf" <<END
+access_log off;
+keepalive_timeout 100s;
+server { listen $far:$port; location / { return 200 "here\n"; } }
 END
-nsenter --target "$far_pid" --net nginx -p "$work/origin" -e error.log -c nginx.conf &
-children+=("$!")
-logs+=("$work/origin/error.log")
+nginx_start "$work/origin" nsenter --target "$far_pid" --net
 wait_until 10 answers_on "$far" "$port" || give_up "nginx does not start"
 url=http://$far:$port/
 

@@ -59,16 +59,13 @@ certificate() {
 # behind it, and so on. Started again, it keeps ports, files and log. Tickets are made with
 # $tls_dir/ticket.key, where there is one. Sets tls_pid, tls_port, tls_root, tls_log.
 tls_origin_start() {
-  need nginx
   tls_root=$tls_dir/files
   tls_log=$tls_dir/requests.log
-  mkdir -p "$tls_root" "$tls_dir/temp"
+  mkdir -p "$tls_root"
   tls_port=${tls_port:-$(free_ports $#)}
-  tls_origin_config "$@" >"$tls_dir/nginx.conf"
-  logs+=("$tls_dir/error.log")
-  nginx -p "$tls_dir" -e error.log -c nginx.conf &
-  tls_pid=$!
-  children+=("$tls_pid")
+  tls_origin_servers "$@" | nginx_config >"$tls_dir/nginx.conf"
+  nginx_start "$tls_dir"
+  tls_pid=$nginx_pid
   wait_until 10 answers_on 127.0.0.1 "$tls_port" || give_up "nginx with TLS does not start"
 }
 
@@ -77,42 +74,30 @@ tls_origin_stop() {
   wait "$tls_pid"
 }
 
-tls_origin_config() {
+tls_origin_servers() {
   local name port=$tls_port
   cat <<END
-daemon off;
-$(origin_user)
-worker_processes 1;
-pid nginx.pid;
-error_log error.log notice;
-events { worker_connections 2048; }
-http {
-    log_format far '\$server_addr \$connection \$ssl_protocol \$ssl_session_reused \$status';
-    access_log requests.log far;
-    client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp;
-    uwsgi_temp_path temp; scgi_temp_path temp;
-    client_max_body_size 0;
-    keepalive_timeout 300;
-    keepalive_requests 1000000;
-    default_type application/octet-stream;
-    ssl_protocols ${tls_versions:-TLSv1.2 TLSv1.3};
-    ssl_session_cache off;
+log_format far '\$server_addr \$connection \$ssl_protocol \$ssl_session_reused \$status';
+access_log requests.log far;
+client_max_body_size 0;
+keepalive_timeout 300;
+ssl_protocols ${tls_versions:-TLSv1.2 TLSv1.3};
+ssl_session_cache off;
 END
-  [ ! -e "$tls_dir/ticket.key" ] || echo "    ssl_session_ticket_key ticket.key;"
+  [ ! -e "$tls_dir/ticket.key" ] || echo "ssl_session_ticket_key ticket.key;"
   for name; do
     cat <<END
-    server {
-        listen 0.0.0.0:$port ssl;
-        ssl_certificate $name.pem;
-        ssl_certificate_key $name.key;
-        root files;
-        location /at/ { return 200 "\$server_addr\$request_uri"; }
-        location /put/ { dav_methods PUT; }
-    }
+server {
+    listen 0.0.0.0:$port ssl;
+    ssl_certificate $name.pem;
+    ssl_certificate_key $name.key;
+    root files;
+    location /at/ { return 200 "\$server_addr\$request_uri"; }
+    location /put/ { dav_methods PUT; }
+}
 END
     port=$((port + 1))
   done
-  echo "}"
 }
 
 # tls_connections REQUESTS: how many connections carried the last so many, by the origin's own log.
