@@ -243,7 +243,9 @@ dial_unshaken(struct dial *dial, enum err err)
     upstream_close(dial->shaken, dial->request.lane->pool->table);
     dial->shaken = NULL;
     dial->err = err;
-    if (dial->handshake_count >= DIAL_MOST_HANDSHAKES || dial->request.lease == NULL) {
+    /* What is wrong on our side is so for all addresses. */
+    if (err == ERR_TLS_SETUP || dial->handshake_count >= DIAL_MOST_HANDSHAKES ||
+        dial->request.lease == NULL) {
         dial_end(dial, err, NULL);
         return;
     }

@@ -46,7 +46,7 @@ resumed() {
 
 authority_make
 authority_new stranger
-names=DNS:localhost,IP:127.0.0.1
+names=DNS:localhost,IP:127.0.0.1,DNS:two.test
 certificate good "$names"
 certificate unknown "$names" 20200101000000Z 20900101000000Z stranger
 certificate me DNS:carpool.test
@@ -59,7 +59,8 @@ conf=$work/carpool.conf
 trusted=$work/trusted.pem
 cp "$tls_ca" "$trusted"
 settings ""
-carpool_start --config "$conf"
+printf '127.0.0.1 two.test\n127.0.0.2 two.test\n' >"$work/hosts"
+carpool_start --config "$conf" --set "dns.hosts_file=$work/hosts"
 
 claim "an origin is trusted" gives 127.0.0.1 "$good"
 claim "… another one is not" refuses 127.0.0.1 "$unknown" "authority that is not trusted"
@@ -108,4 +109,18 @@ cp "$tls_dir/other.pem" "$tls_dir/me.pem"
 claim "where certificate and key have changed both" reloaded "$read_again"
 claim "… there is a new connection" gives localhost "$good"
 claim "… and only one" opened $((before + 2))
+
+# Files are read when they are needed first, and then they have to be there.
+later=$work/later.pem
+cp "$tls_ca" "$later"
+settings "ca $later host two.test"
+claim "a host has an authority of its own" reloaded "$read_again"
+mv "$later" "$later.away"
+claim "… whose file went away before it was needed" \
+  refuses two.test "$good" "TLS to origins is not set up right in this proxy"
+claim "… as the log says, once, since no other address would change it" \
+  equal "$(grep -c "error TLS to origins cannot be set up why=$later: there is no such thing" \
+    "$carpool_log")" 1
+mv "$later.away" "$later"
+claim "… and came back" gives two.test "$good"
 done_testing
