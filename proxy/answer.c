@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "proxy/hop.h"
 #include "proxy/http/date.h"
@@ -206,8 +205,5 @@ answer_turn_away(int fd, const struct config *config, enum reason reason)
                     text);
     /* Nobody waits for the rest of it, nor for those who have gone. */
     (void)send(fd, answer, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
-        continue;
     (void)shutdown(fd, SHUT_WR);
-    close(fd);
 }

@@ -14,7 +14,7 @@
 
 /*
  * Tells a reason to a socket that was accepted only for this, as much as it takes at once, and
- * closes it. What the client has sent is thrown away: unread, it would make the close a reset.
+ * that nothing follows. The caller closes it.
  */
 void answer_turn_away(int fd, const struct config *config, enum reason reason);
 

@@ -17,6 +17,7 @@
 #include "base/spare.h"
 #include "proxy/answer.h"
 #include "proxy/client.h"
+#include "proxy/farewell.h"
 
 #define LISTEN_PAUSE_MS 100
 #define LISTEN_TELL_MS 10000
@@ -41,6 +42,7 @@ struct listener {
     struct event *readable; /* somebody is in the queue */
     struct event *resume;   /* while it does not look at the queue */
     struct spare spare;     /* to say no with, when there are no descriptors */
+    struct farewell farewell;
     uint64_t marked_ms;
     unsigned marked;   /* of those in the queue, they were there at marked_ms: the first */
     uint64_t asked_ms; /* when other workers were last asked for room */
@@ -146,8 +148,12 @@ accept_one(struct listener *listener, struct sockaddr_storage *from)
 static void
 turn_away(struct listener *listener, int fd, enum reason reason, const char *why)
 {
+    const struct config *config = listener->worker->epoch->config;
+
     stat_add(&listener->worker->stats.reasons[reason], 1);
-    answer_turn_away(fd, listener->worker->epoch->config, reason);
+    answer_turn_away(fd, config, reason);
+    farewell_add(&listener->farewell, fd,
+                 reason == REASON_NO_DESCRIPTORS ? 0 : config->timeout_linger);
     tell(listener, NEWS_TURNED_AWAY, why);
 }
 
@@ -207,7 +213,8 @@ goes_on_after(struct listener *listener, int number)
     if (number == EINTR || number == ECONNABORTED)
         return true;
     if (err == ERR_NO_DESCRIPTORS &&
-        (pool_thin(worker->pool) || client_evict(worker) || turn_away_by_spare(listener)))
+        (farewell_cut(&listener->farewell) || pool_thin(worker->pool) || client_evict(worker) ||
+         turn_away_by_spare(listener)))
         return true;
     listen_pause(listener, err_word(err));
     return false;
@@ -243,6 +250,7 @@ listen_start(struct worker *worker, int fd)
     if (listener->readable == NULL || listener->resume == NULL)
         abort(); /* only for want of memory */
     spare_init(&listener->spare);
+    farewell_init(&listener->farewell, worker->base);
     event_add(listener->readable, NULL);
     TAILQ_INSERT_TAIL(&worker->listeners, listener, link);
 }
@@ -265,6 +273,7 @@ listen_end(struct listener *listener)
     event_free(listener->readable);
     event_free(listener->resume);
     spare_fini(&listener->spare);
+    farewell_fini(&listener->farewell);
     close(listener->fd);
     free(listener);
 }
