@@ -18,7 +18,7 @@ static const char page_top[] =
     "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width\">\n<title>carpool</title>\n"
     "<style>\n"
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem;"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;"
     "color:#222;background:#fff}\n"
     "table{border-collapse:collapse;width:100%;margin:0 0 1.5rem}\n"
     "caption{text-align:left;font-weight:600;padding:.3rem 0}\n"
@@ -73,10 +73,25 @@ write_reuse(struct evbuffer *to, const struct overview_sums *sums, struct pool *
     end_table(to);
 }
 
+/* Who speaks no TLS has no handshakes, not none so far. */
 static void
-add_cells(struct evbuffer *to, const struct ledger_figures *figures)
+add_handshakes(struct evbuffer *to, const struct host_row *row)
 {
+    const uint64_t *counts = row->figures.counts;
+
+    if (row->is_tls)
+        evbuffer_add_printf(to, "<td>%" PRIu64 " + %" PRIu64 "</td>", counts[LEDGER_FULL],
+                            counts[LEDGER_RESUMED]);
+    else
+        evbuffer_add_printf(to, "<td>–</td>");
+}
+
+static void
+add_cells(struct evbuffer *to, const struct host_row *row)
+{
+    const struct ledger_figures *figures = &row->figures;
     const uint64_t *counts = figures->counts;
+    uint64_t idle_us = (uint64_t)row->idle_limit_ms * 1000;
     uint64_t uses = counts[LEDGER_REUSED] + counts[LEDGER_OPENED];
     char text[UNIT_TEXT_SIZE];
 
@@ -87,6 +102,8 @@ add_cells(struct evbuffer *to, const struct ledger_figures *figures)
                             100.0 * (double)counts[LEDGER_REUSED] / (double)uses);
     else
         evbuffer_add_printf(to, "<td>–</td>");
+    add_handshakes(to, row);
+    evbuffer_add_printf(to, "<td>%s</td>", idle_us > 0 ? unit_write_span(idle_us, text) : "–");
     evbuffer_add_printf(
         to, "<td>%s</td>",
         figures->connect_samples > 0 ? unit_write_span(figures->connect_us, text) : "–");
@@ -105,7 +122,7 @@ add_host(struct evbuffer *to, const struct host_row *row)
         abort(); /* only for want of memory */
     evbuffer_add_printf(to, "<tr><td>%s</td>", name);
     free(name);
-    add_cells(to, &row->figures);
+    add_cells(to, row);
 }
 
 /* Only where something was asked for. */
@@ -113,6 +130,7 @@ static void
 write_hosts(struct evbuffer *to, struct pool *pool)
 {
     struct host_row rows[HOSTS_SHOWN];
+    struct host_row all = {.is_tls = true};
     struct host_sums sums;
     size_t count = pool_hosts(pool, HOSTS_BY_SAVED, rows, HOSTS_SHOWN, &sums);
 
@@ -120,12 +138,14 @@ write_hosts(struct evbuffer *to, struct pool *pool)
         return;
     begin_table(to, "Hosts where reuse saved most");
     evbuffer_add_printf(to, "<tr><th></th><th>requests</th><th>opened</th><th>reused</th>"
+                            "<th>handshakes, full + resumed</th><th>idle at most, learned</th>"
                             "<th>connect, median</th><th>saved, modelled</th></tr>\n");
     for (size_t i = 0; i < count; i++)
         add_host(to, &rows[i]);
     evbuffer_add_printf(to, "<tr><td>all of %" PRIu64 "</td>",
                         sums.remembered + sums.forgotten);
-    add_cells(to, &sums.total);
+    all.figures = sums.total;
+    add_cells(to, &all);
     end_table(to);
 }
 

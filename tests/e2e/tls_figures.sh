@@ -109,6 +109,23 @@ for at, (full, resumed, trips) in enumerate(expected):
 EOF
 }
 
+# The two tables for people: of the origin with tickets and TLS 1.3, and of one without.
+report_shows_them() {
+  local table
+  table=$("$CARPOOL" report --admin "${admin#http://}") || return
+  echo "$table"
+  grep -qE "^127\.0\.0\.1:$((first_port + 2)) .* 1 +$((each - 1)) +- " <<<"$table" &&
+    grep -qE "^127\.0\.0\.1:$((first_port + 3)) .* $each +0 +- " <<<"$table"
+}
+
+status_page_shows_them() {
+  local page
+  page=$(curl -sS --noproxy '*' --max-time 10 "$admin/") || return
+  grep "127\.0\.0\.1:" <<<"$page"
+  grep -qF ":$((first_port + 2))</td><td>$each</td><td>$each</td><td>0.0 %</td><td>1 + $((each - 1))</td>" <<<"$page" &&
+    grep -qF "<td>$((2 + 3 * each)) + $((2 * (each - 1)))</td>" <<<"$page"
+}
+
 metrics_count_the_same() {
   equal "$(metric upstream_tls_handshakes_full_total) $(metric upstream_tls_handshakes_resumed_total)" \
     "$((2 + 3 * each)) $((2 * (each - 1)))" &&
@@ -166,6 +183,8 @@ claim "the access log and nginx agree on version, cipher and resumption" both_sa
 claim "sessions are resumed where tickets are given, and only there" resumed_where_tickets_are_given
 claim "/hosts counts these handshakes and their round trips" hosts_count_the_same
 claim "so do the metrics" metrics_count_the_same
+claim "carpool report shows how many there were of each kind" report_shows_them
+claim "so does the status page" status_page_shows_them
 
 carpool_start --set "tls.ca_file=$origin_ca"
 claim "TLS 1.3 is spoken" fetch $((first_port + 3)) 13_plain
