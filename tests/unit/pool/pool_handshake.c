@@ -196,6 +196,37 @@ old_version_saves_a_round_trip_by_its_ticket(void **state)
     assert_int_equal(count_of(*state, POOL_STAT_RESUMED), 2);
 }
 
+/* The certificate of the one was not checked for the other. */
+static void
+names_of_one_address_shake_hands_each_for_itself(void **state)
+{
+    struct bench *bench = *state;
+    struct guest *guest;
+    struct origin origin;
+    struct origin first;
+
+    bench->settings.share_by_address = true;
+    pool_configure(bench->pool, &bench->settings);
+    bench_host(bench, "127.0.0.1", "a.test");
+    bench_host(bench, "127.0.0.1", "b.test");
+    origin_start(&origin, PACE_STEPS);
+    guest = &origin.guest;
+    guest_hold(bench, guest, "a.test", origin_port(origin.listener));
+    guest_park(guest);
+    first = origin;
+    origin.fd = -1;
+    origin.heard_bytes = 0;
+    guest_hold(bench, guest, "b.test", origin_port(origin.listener));
+    assert_false(lease_facts(guest->lease)->is_reused);
+    lease_discard(&guest->lease);
+    guest_hold(bench, guest, "a.test", origin_port(origin.listener));
+    assert_true(lease_facts(guest->lease)->is_reused);
+    lease_discard(&guest->lease);
+    origin_hangs_up(&first);
+    origin_hangs_up(&origin);
+    origin_end(&origin);
+}
+
 int
 main(void)
 {
@@ -207,6 +238,8 @@ main(void)
         cmocka_unit_test_setup_teardown(other_group_takes_a_round_trip_more, bench_setup,
                                         bench_teardown),
         cmocka_unit_test_setup_teardown(old_version_saves_a_round_trip_by_its_ticket,
+                                        bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(names_of_one_address_shake_hands_each_for_itself,
                                         bench_setup, bench_teardown),
     };
 
