@@ -131,10 +131,14 @@ for version in 1 1_1; do
     tells "$picky_port" tls_failed tls_protocol_error "it speaks neither TLS 1.2 nor TLS 1.3"
   picky_stop
 done
-claim "each was tried once" dialed_as_often_as_asked 10
+picky_start -alpn h2
+claim "an origin that speaks only HTTP/2 is 502" \
+  tells "$picky_port" tls_refused tls_alert_received "it refused the TLS handshake"
+picky_stop
+claim "each was tried once" dialed_as_often_as_asked 11
 
 # In TLS 1.2 the alert is part of the handshake, in 1.3 it comes behind it (RFC 8446 §4.4.2.4).
-failed=10
+failed=11
 for version in 1_2 1_3; do
   picky_start "-tls$version" -Verify 1 -verify_return_error
   claim "an origin that demands a certificate over TLS ${version/_/.} is 502" \

@@ -123,4 +123,19 @@ claim "… as the log says, once, since no other address would change it" \
     "$carpool_log")" 1
 mv "$later.away" "$later"
 claim "… and came back" gives two.test "$good"
+kill -TERM "$carpool_pid"
+wait "$carpool_pid"
+
+# Where no file is named, the system's: OpenSSL lets its place be told.
+trusted=
+settings ""
+system=$work/system.pem
+cp "$tls_ca" "$system"
+SSL_CERT_FILE=$system SSL_CERT_DIR=$work/none carpool_start --config "$conf"
+claim "whom the system trusts is trusted" gives 127.0.0.1 "$good"
+claim "… and nobody else" refuses 127.0.0.1 "$unknown" "authority that is not trusted"
+cp "$tls_dir/stranger.pem" "$system"
+claim "when that has changed" reloaded "$read_again"
+claim "… it holds" refuses 127.0.0.1 "$good" "authority that is not trusted"
+claim "… for all" gives 127.0.0.1 "$unknown"
 done_testing
