@@ -291,26 +291,11 @@ serve(struct origin *origin)
     }
 }
 
-static void
-open_listener(struct origin *origin, struct sockaddr_in address)
-{
-    socklen_t size = sizeof(address);
-    int on = 1;
-
-    origin->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    setsockopt(origin->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(origin->listener, (struct sockaddr *)&address, size) == -1 ||
-        listen(origin->listener, 4096) == -1 ||
-        getsockname(origin->listener, (struct sockaddr *)&address, &size) == -1)
-        errx(2, "listen: %s", strerror(errno));
-    printf("ready %s:%u\n", inet_ntoa(address.sin_addr), ntohs(address.sin_port));
-    fflush(stdout);
-}
-
 int
 main(int argc, char **argv)
 {
     struct origin origin = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
+    struct sockaddr_in address;
     sigset_t signals;
 
     if (argc > 2)
@@ -325,7 +310,9 @@ main(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     origin.signals = signalfd(-1, &signals, SFD_CLOEXEC);
-    open_listener(&origin, tool_address(argc == 2 ? argv[1] : "127.0.0.1:0", true));
+    address = tool_address(argc == 2 ? argv[1] : "127.0.0.1:0", true);
+    origin.listener = tool_listen(&address, 4096);
+    tool_say_ready(&address);
     watch(&origin, EPOLL_CTL_ADD, origin.listener, EPOLLIN, TAG_LISTENER);
     watch(&origin, EPOLL_CTL_ADD, origin.signals, EPOLLIN, TAG_SIGNALS);
     watch(&origin, EPOLL_CTL_ADD, STDIN_FILENO, EPOLLIN, TAG_STDIN);

@@ -383,14 +383,9 @@ on_connection(struct spot *spot)
 static void
 listener_open(struct faulty *faulty, unsigned i)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = tool_address("127.0.0.1:0", true);
+    int fd = tool_listen(&address, 4096);
 
-    if (fd == -1 || bind(fd, (struct sockaddr *)&address, size) == -1 ||
-        listen(fd, 4096) == -1 || getsockname(fd, (struct sockaddr *)&address, &size) == -1)
-        err(2, "listen");
     faulty->ports[i] = ntohs(address.sin_port);
     faulty->listeners[i] = (struct listener){{fd, on_connection, NULL}, faulty};
     faulty_watch(faulty, &faulty->listeners[i].spot, EPOLLIN);

@@ -350,25 +350,11 @@ serve(struct origin *origin)
     }
 }
 
-static void
-open_listener(struct origin *origin)
-{
-    struct sockaddr_in address = tool_address("127.0.0.1:0", true);
-    socklen_t size = sizeof(address);
-
-    origin->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (bind(origin->listener, (struct sockaddr *)&address, size) == -1 ||
-        listen(origin->listener, PEERS) == -1 ||
-        getsockname(origin->listener, (struct sockaddr *)&address, &size) == -1)
-        errx(2, "listen: %s", strerror(errno));
-    printf("ready %s:%u\n", inet_ntoa(address.sin_addr), ntohs(address.sin_port));
-    fflush(stdout);
-}
-
 int
 main(int argc, char **argv)
 {
     struct origin origin = {.context = SSL_CTX_new(TLS_server_method())};
+    struct sockaddr_in address = tool_address("127.0.0.1:0", true);
     int version = TLS1_3_VERSION;
 
     if (argc != 4 || (strcmp(argv[3], "1.2") != 0 && strcmp(argv[3], "1.3") != 0))
@@ -384,6 +370,7 @@ main(int argc, char **argv)
     SSL_CTX_set_session_ticket_cb(origin.context, on_new_ticket, NULL, NULL);
     setvbuf(stdin, NULL, _IONBF, 0); /* poll() sees what is left */
     signal(SIGPIPE, SIG_IGN);
-    open_listener(&origin);
+    origin.listener = tool_listen(&address, PEERS);
+    tool_say_ready(&address);
     serve(&origin);
 }

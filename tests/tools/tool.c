@@ -35,6 +35,27 @@ tool_address(const char *text, bool may_be_any)
     return address;
 }
 
+int
+tool_listen(struct sockaddr_in *address, int backlog)
+{
+    socklen_t size = sizeof(*address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+        bind(fd, (struct sockaddr *)address, size) == -1 || listen(fd, backlog) == -1 ||
+        getsockname(fd, (struct sockaddr *)address, &size) == -1)
+        err(2, "listen");
+    return fd;
+}
+
+void
+tool_say_ready(const struct sockaddr_in *address)
+{
+    printf("ready %s:%u\n", inet_ntoa(address->sin_addr), ntohs(address->sin_port));
+    fflush(stdout);
+}
+
 unsigned
 tool_number(const char *text)
 {

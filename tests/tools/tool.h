@@ -16,6 +16,15 @@ uint64_t tool_now_ms(void);
 /* IPV4:PORT, or the end of the program; port 0 only where any will do. */
 struct sockaddr_in tool_address(const char *text, bool may_be_any);
 
+/*
+ * Listens there, non-blocking; or the end of the program. The address is completed by the port
+ * that the kernel chose.
+ */
+int tool_listen(struct sockaddr_in *address, int backlog);
+
+/* Tells the test where: "ready IPV4:PORT". */
+void tool_say_ready(const struct sockaddr_in *address);
+
 /* A positive number, or the end of the program. */
 unsigned tool_number(const char *text);
 
