@@ -331,34 +331,77 @@ figures_agree(const struct crossing *crossing)
     assert_true(sums.total.counts[LEDGER_SAVED_CONNECT] > 0);
 }
 
-static void
-lanes_share_one_pool_and_leave_nothing(void **state)
-{
-    const struct pool_settings settings = {.idle_timeout_ms = 60000,
-                                           .max_per_host = 6,
-                                           .max_parked_per_host = 3,
-                                           .max_dials_per_host = 2,
-                                           .max_total = 12,
-                                           .max_parked = 5,
-                                           .max_tunnels = 4,
-                                           .max_waiting = 20,
-                                           .fresh_for_unsafe_ms = 5,
-                                           .connect_timeout_ms = 5000,
-                                           .queue_timeout_ms = 200};
-    struct crossing *crossing = xcalloc(1, sizeof(*crossing));
-    struct pool_gauges gauges;
-    pthread_t origins;
-    unsigned held = 0;
+static const struct pool_settings settings = {.idle_timeout_ms = 60000,
+                                              .max_per_host = 6,
+                                              .max_parked_per_host = 3,
+                                              .max_dials_per_host = 2,
+                                              .max_total = 12,
+                                              .max_parked = 5,
+                                              .max_tunnels = 4,
+                                              .max_waiting = 20,
+                                              .fresh_for_unsafe_ms = 5,
+                                              .connect_timeout_ms = 5000,
+                                              .queue_timeout_ms = 200};
 
-    (void)state;
+static struct crossing *
+crossing_new(void)
+{
+    struct crossing *crossing = xcalloc(1, sizeof(*crossing));
+
     crossing->pool = pool_new(&settings);
     for (int i = 0; i < ORIGINS; i++) {
         crossing->origins[i] = origin_open("127.0.0.1", 0, 128);
         crossing->ports[i] = origin_port(crossing->origins[i]);
     }
-    assert_int_equal(pthread_create(&origins, NULL, run_origins, crossing), 0);
     for (unsigned i = 0; i < LANES; i++)
         worker_open(&crossing->workers[i], crossing, i);
+    return crossing;
+}
+
+/* Ends the workers; how many leases they held in their time. */
+static unsigned
+close_workers(struct crossing *crossing)
+{
+    unsigned held = 0;
+
+    for (unsigned i = 0; i < LANES; i++) {
+        held += crossing->workers[i].held;
+        worker_close(&crossing->workers[i]);
+    }
+    return held;
+}
+
+static void
+crossing_free(struct crossing *crossing)
+{
+    pool_free(crossing->pool);
+    for (int i = 0; i < ORIGINS; i++)
+        close(crossing->origins[i]);
+    free(crossing);
+}
+
+static void
+nothing_is_left(struct crossing *crossing)
+{
+    struct pool_gauges gauges;
+
+    pool_clear(crossing->pool);
+    pool_gauges(crossing->pool, &gauges);
+    assert_int_equal(gauges.open, 0);
+    assert_int_equal(gauges.waiting, 0);
+    assert_int_equal(gauges.tunnels, 0);
+    assert_int_equal(gauges.hosts, 0);
+}
+
+static void
+lanes_share_one_pool_and_leave_nothing(void **state)
+{
+    struct crossing *crossing = crossing_new();
+    pthread_t origins;
+    unsigned held;
+
+    (void)state;
+    assert_int_equal(pthread_create(&origins, NULL, run_origins, crossing), 0);
     for (unsigned i = 0; i < LANES; i++)
         assert_int_equal(pthread_create(&crossing->workers[i].thread, NULL, run_worker,
                                         &crossing->workers[i]),
@@ -367,23 +410,12 @@ lanes_share_one_pool_and_leave_nothing(void **state)
     for (unsigned i = 0; i < LANES; i++)
         pthread_join(crossing->workers[i].thread, NULL);
     pthread_join(origins, NULL);
-    for (unsigned i = 0; i < LANES; i++) {
-        held += crossing->workers[i].held;
-        worker_close(&crossing->workers[i]);
-    }
-    pool_clear(crossing->pool);
-    pool_gauges(crossing->pool, &gauges);
-    assert_int_equal(gauges.open, 0);
-    assert_int_equal(gauges.waiting, 0);
-    assert_int_equal(gauges.tunnels, 0);
-    assert_int_equal(gauges.hosts, 0);
+    held = close_workers(crossing);
     assert_true(held > 0);
+    nothing_is_left(crossing);
     figures_agree(crossing);
     printf("%u leases held\n", held);
-    pool_free(crossing->pool);
-    for (int i = 0; i < ORIGINS; i++)
-        close(crossing->origins[i]);
-    free(crossing);
+    crossing_free(crossing);
 }
 
 int
