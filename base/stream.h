@@ -76,7 +76,7 @@ bool stream_measure(const struct stream *stream, struct stream_path *path);
 
 /*
  * Tells the far side that no more comes; what it sends can still be read. ERR_AGAIN: the socket
- * has no room for it, so this has to be called again when it has. Not again after ERR_OK.
+ * has no room for it, or stream_must_read(); so this has to be called again. Not after ERR_OK.
  */
 enum err stream_finish(struct stream *stream);
 

@@ -308,8 +308,14 @@ stream_tls_pulse(const struct stream *stream)
 enum err
 stream_tls_finish(struct stream *stream)
 {
+    enum err err = ERR_OK;
     int result;
 
+    /* In the midst of a message, a ticket say, the library refuses to say it. */
+    if (SSL_in_init(stream->tls))
+        err = stream_tls_shake(stream);
+    if (err != ERR_OK)
+        return err;
     prepare();
     result = SSL_shutdown(stream->tls);
     return result >= 0 ? ERR_OK : err_of(stream->tls, result);

@@ -303,10 +303,10 @@ pump_watch(struct exchange *exchange)
                       !client_waits(exchange->client, LIMIT_DOWN);
     /* To read on; a stream whose last write failed looks stuck as well, and is always ready. */
     bool must_write = wants_more && stream_is_stuck(stream);
-    bool can_write = is_pending && !stream_must_read(stream);
+    bool can_write = (is_pending || owes_end) && !stream_must_read(stream);
 
-    watch_want(&exchange->watch, (wants_more ? WATCH_READ : 0) |
-                                     (can_write || owes_end || must_write ? WATCH_WRITE : 0));
+    watch_want(&exchange->watch,
+               (wants_more ? WATCH_READ : 0) | (can_write || must_write ? WATCH_WRITE : 0));
     /* What left the socket already, no event announces. */
     if (wants_more && stream_has_more(stream))
         watch_kick(&exchange->watch);

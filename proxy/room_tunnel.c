@@ -23,7 +23,8 @@ exchange_open_tunnel(struct exchange *exchange, unsigned status, struct slice he
     pump_answer(exchange, head, early);
 }
 
-/* With TLS the end is a message, for which the socket may have no room just now. */
+/* With TLS the end is a message, which cannot always be said at once. pump_watch() asks again.
+ */
 static void
 carry_end_up(struct exchange *exchange)
 {

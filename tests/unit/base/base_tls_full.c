@@ -1,4 +1,4 @@
-/* What TLS still has to say when the socket takes no more: it is said later, and once. */
+/* What TLS still has to say when it cannot, for want of room or of what it waits for: later. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -103,6 +103,38 @@ new_keys_that_wait_for_room_are_nothing_to_read(void **state)
     tls_peer_close(&peer);
 }
 
+/* A ticket that takes two records: the second is held back, and with it all that we say. */
+static void
+end_waits_for_the_rest_of_a_ticket(void **state)
+{
+    static const char much[1000];
+    struct tls_peer peer;
+    struct stream *stream = tls_peer_greeted(&peer);
+    BIO *caught = BIO_new(BIO_s_mem());
+    char records[4096], text[8];
+    size_t count;
+    int size;
+
+    (void)state;
+    SSL_SESSION_set1_ticket_appdata(SSL_get_session(peer.server), much, sizeof(much));
+    assert_true(SSL_set_max_send_fragment(peer.server, 512));
+    SSL_set0_wbio(peer.server, caught);
+    assert_true(SSL_new_session_ticket(peer.server));
+    assert_int_equal(SSL_do_handshake(peer.server), 1);
+    size = BIO_read(caught, records, sizeof(records));
+    /* A record's head, its type and its tag add 22 bytes. */
+    assert_true(size > 512 + 22);
+    assert_int_equal(write(peer.theirs, records, 512 + 22), 512 + 22);
+    assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_AGAIN);
+    assert_true(stream_must_read(stream));
+    assert_int_equal(stream_finish(stream), ERR_AGAIN);
+    assert_int_equal(write(peer.theirs, records + 512 + 22, (size_t)size - 512 - 22),
+                     size - 512 - 22);
+    assert_int_equal(stream_finish(stream), ERR_OK);
+    assert_true(peer_sees_the_end(&peer));
+    tls_peer_close(&peer);
+}
+
 static void
 end_that_nobody_can_hear_fails(void **state)
 {
@@ -147,6 +179,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(end_waits_for_room),
         cmocka_unit_test(new_keys_that_wait_for_room_are_nothing_to_read),
+        cmocka_unit_test(end_waits_for_the_rest_of_a_ticket),
         cmocka_unit_test(end_that_nobody_can_hear_fails),
         cmocka_unit_test(error_is_told_though_its_alert_waits_for_room),
     };
