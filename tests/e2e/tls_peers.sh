@@ -5,7 +5,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/tls_lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/tls_lib.sh"
-need curl openssl
+need curl openssl ss
 
 here_names=DNS:localhost,IP:127.0.0.1
 
@@ -72,6 +72,12 @@ descriptors() {
   echo "${#held[@]}"
 }
 
+# Those who asked carpool have ended, and it has noticed.
+nobody_asks() {
+  [ -z "$(ss -Htn state established state close-wait \
+    "( sport = :$proxy_port or sport = :${admin##*:} )")" ]
+}
+
 descriptors_are_back() {
   wait_until 5 eval 'equal "$(descriptors)" "$descriptors_before"'
   equal "$(descriptors)" "$descriptors_before"
@@ -104,6 +110,7 @@ carpool_start --set "tls.ca_file=$tls_ca"
 
 claim "an origin that all is well with is trusted" gives "$tls_port"
 claim "… and its connection is kept" nothing_is_left 1
+wait_until 5 nobody_asks || give_up "somebody still asks carpool"
 descriptors_before=$(descriptors)
 
 kin=tls_certificate_error
