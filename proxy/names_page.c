@@ -17,6 +17,7 @@
 
 static const char usage[] = "/dns takes no parameters.\n";
 
+/* docs/measuring.md says what each means. */
 static const char *
 state_of(const struct cache_row *row)
 {
@@ -24,8 +25,10 @@ state_of(const struct cache_row *row)
         return "asked";
     if (row->ttl_left_ms <= 0)
         return row->answer != NULL ? "old" : "expired";
-    if (row->answer == NULL)
+    if (row->err == ERR_DNS_NOT_FOUND || row->err == ERR_DNS_NO_ADDRESS)
         return "missing";
+    if (row->err != ERR_OK)
+        return "failed";
     return row->last_err == ERR_OK ? "fresh" : "stale";
 }
 
