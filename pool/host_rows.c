@@ -95,6 +95,8 @@ on_host(const struct host *host, void *arg)
                            .is_tls = host->key.tls != 0,
                            .idle_limit_ms = habit_limit_ms(&host->habit)};
 
+    (void)pool_key_source(&host->key, AF_INET, &row.sources[0]);
+    (void)pool_key_source(&host->key, AF_INET6, &row.sources[1]);
     ledger_read_counts(&host->ledger, &row.figures);
     gathering->sums->remembered++;
     ledger_sum(&gathering->sums->total, &row.figures);

@@ -16,6 +16,8 @@ struct host_row {
     char host[POOL_HOST_SIZE];
     uint16_t port;
     bool is_tls;
+    struct address
+        sources[2];         /* it is reached from these, one of each family; AF_UNSPEC: none */
     unsigned idle_limit_ms; /* learned: connections idle for longer are retired; 0: none */
     uint64_t rank;          /* what the order goes by */
     struct ledger_figures figures;

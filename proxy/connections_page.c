@@ -77,17 +77,22 @@ on_connection(const struct tuple_view *view, void *arg)
 static void
 on_waiting(const struct waiting_view *view, void *arg)
 {
+    static const struct stream_path nowhere;
     struct listing *listing = arg;
     json_t *row;
 
     if (!connections_filter_takes_waiting(listing->filter, view))
         return;
     /* It has no connection yet, and so nothing that only a connection has. */
-    row = json_pack("{s:n, s:s, s:s, s:i, s:n, s:n, s:o, s:I}", "id", "state", STATE_WAITING,
-                    "host", view->host, "port", (int)view->port, "local", "remote", "client",
-                    address_json(&view->client), "age_ms", (json_int_t)view->waited_ms);
-    if (row != NULL)
-        add_row(listing, row);
+    row = json_pack("{s:n, s:s, s:s, s:i, s:n, s:n, s:o, s:I, s:n, s:n, s:n, s:n, s:n, s:n}",
+                    "id", "state", STATE_WAITING, "host", view->host, "port", (int)view->port,
+                    "local", "remote", "client", address_json(&view->client), "age_ms",
+                    (json_int_t)view->waited_ms, "idle_ms", "uses", "sent_bytes",
+                    "received_bytes", "tls", "cipher");
+    if (row == NULL)
+        return;
+    add_path(row, &nowhere);
+    add_row(listing, row);
 }
 
 bool

@@ -135,6 +135,20 @@ add_times(json_t *to, const struct ledger_figures *figures)
     json_object_set_new(to, "handshakes_resumed_samples", number(figures->resumed_samples));
 }
 
+/* The addresses that tcp.source chose; where it chose none the kernel does. */
+static json_t *
+sources_of(const struct host_row *row)
+{
+    json_t *sources = json_array();
+    char text[ADDRESS_TEXT_SIZE];
+
+    for (unsigned i = 0; i < 2; i++)
+        if (row->sources[i].any.sa_family != AF_UNSPEC)
+            json_array_append_new(sources,
+                                  json_string(address_format_ip(&row->sources[i], text)));
+    return sources;
+}
+
 static json_t *
 host_of(const struct host_row *row)
 {
@@ -147,6 +161,7 @@ host_of(const struct host_row *row)
     add_counts(host, &row->figures);
     add_times(host, &row->figures);
     json_object_set_new(host, "tls", json_boolean(row->is_tls));
+    json_object_set_new(host, "sources", sources_of(row));
     json_object_set_new(host, "idle_limit_ms",
                         row->idle_limit_ms > 0 ? number(row->idle_limit_ms) : json_null());
     return host;
