@@ -1,16 +1,17 @@
 /*
- * Session tickets of one host. Under the lock only places change; sessions are freed outside.
+ * Session tickets of one host. Under the lock only places change and bytes are copied.
  */
 #include "pool/tickets.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+#include <openssl/crypto.h>
 
 void
 tickets_init(struct tickets *tickets)
 {
     pthread_mutex_init(&tickets->lock, NULL);
-    memset(tickets->sessions, 0, sizeof(tickets->sessions));
+    memset(tickets->kept, 0, sizeof(tickets->kept));
 }
 
 void
@@ -20,72 +21,86 @@ tickets_fini(struct tickets *tickets)
     pthread_mutex_destroy(&tickets->lock);
 }
 
-/* Under the lock: makes the first place free. Returns what fell out at the end. */
-static SSL_SESSION *
-shift(struct tickets *tickets)
+/* Its key goes with it. */
+static void
+forget(struct ticket *ticket)
 {
-    SSL_SESSION *last = tickets->sessions[TICKETS_KEPT - 1];
+    OPENSSL_clear_free(ticket->bytes, (size_t)ticket->size);
+}
 
-    memmove(&tickets->sessions[1], &tickets->sessions[0],
-            (TICKETS_KEPT - 1) * sizeof(SSL_SESSION *));
-    tickets->sessions[0] = NULL;
-    return last;
+/* False where it is too large, or there is no memory: then the next handshake is a full one. */
+static bool
+ticket_write(struct ticket *ticket, const SSL_SESSION *session)
+{
+    unsigned char *end;
+    int size = i2d_SSL_SESSION(session, NULL);
+
+    if (size <= 0 || size > TICKET_MOST)
+        return false;
+    ticket->bytes = end = OPENSSL_malloc((size_t)size);
+    if (ticket->bytes == NULL)
+        return false;
+    ticket->size = i2d_SSL_SESSION(session, &end);
+    ticket->is_for_once = SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
+    return true;
 }
 
 void
-tickets_put(struct tickets *tickets, SSL_SESSION *session)
+tickets_put(struct tickets *tickets, const SSL_SESSION *session)
 {
-    SSL_SESSION *last;
+    struct ticket ticket = {0};
+    struct ticket last;
 
+    if (!ticket_write(&ticket, session))
+        return;
     pthread_mutex_lock(&tickets->lock);
-    last = shift(tickets);
-    tickets->sessions[0] = session;
+    last = tickets->kept[TICKETS_KEPT - 1];
+    memmove(&tickets->kept[1], &tickets->kept[0], (TICKETS_KEPT - 1) * sizeof(ticket));
+    tickets->kept[0] = ticket;
     pthread_mutex_unlock(&tickets->lock);
-    SSL_SESSION_free(last);
+    forget(&last);
 }
 
 /* Under the lock: the first one goes, the others move up. */
 static void
 pop(struct tickets *tickets)
 {
-    memmove(&tickets->sessions[0], &tickets->sessions[1],
-            (TICKETS_KEPT - 1) * sizeof(SSL_SESSION *));
-    tickets->sessions[TICKETS_KEPT - 1] = NULL;
+    memmove(&tickets->kept[0], &tickets->kept[1],
+            (TICKETS_KEPT - 1) * sizeof(tickets->kept[0]));
+    tickets->kept[TICKETS_KEPT - 1] = (struct ticket){0};
 }
 
 SSL_SESSION *
 tickets_take(struct tickets *tickets)
 {
-    SSL_SESSION *session;
-    SSL_SESSION *copied;
-    bool is_for_once;
+    struct ticket ticket;
+    SSL_SESSION *session = NULL;
 
     pthread_mutex_lock(&tickets->lock);
-    session = tickets->sessions[0];
-    is_for_once =
-        session != NULL && SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
-    if (is_for_once)
+    ticket = tickets->kept[0];
+    if (ticket.is_for_once)
         pop(tickets);
-    else if (session != NULL)
-        SSL_SESSION_up_ref(session);
+    else if (ticket.bytes != NULL)
+        ticket.bytes = OPENSSL_memdup(ticket.bytes, (size_t)ticket.size);
     pthread_mutex_unlock(&tickets->lock);
-    if (session == NULL || is_for_once)
-        return session;
-    /* What stays here is never part of a connection, whose bad end would spoil it. */
-    copied = SSL_SESSION_dup(session);
-    SSL_SESSION_free(session);
-    return copied;
+    if (ticket.bytes != NULL) {
+        const unsigned char *end = ticket.bytes;
+
+        session = d2i_SSL_SESSION(NULL, &end, ticket.size);
+        forget(&ticket);
+    }
+    return session;
 }
 
 void
 tickets_drop(struct tickets *tickets)
 {
-    SSL_SESSION *dropped[TICKETS_KEPT];
+    struct ticket dropped[TICKETS_KEPT];
 
     pthread_mutex_lock(&tickets->lock);
-    memcpy(dropped, tickets->sessions, sizeof(dropped));
-    memset(tickets->sessions, 0, sizeof(tickets->sessions));
+    memcpy(dropped, tickets->kept, sizeof(dropped));
+    memset(tickets->kept, 0, sizeof(tickets->kept));
     pthread_mutex_unlock(&tickets->lock);
     for (size_t i = 0; i < TICKETS_KEPT; i++)
-        SSL_SESSION_free(dropped[i]);
+        forget(&dropped[i]);
 }

@@ -105,21 +105,16 @@ tls_profile_number(const struct tls_profile *profile)
 }
 
 /*
- * A ticket may come whenever its connection is read or probed, on that owner's thread. A copy
- * of its session is kept: the connection's own is spoilt if it ends without close_notify, as
- * it does when an origin restarts, though the ticket is as good as before (RFC 8446 §6.1).
+ * A ticket may come whenever its connection is read or probed, on that owner's thread. It is
+ * good however its connection ends (RFC 8446 §6.1), as it does when an origin restarts.
  */
 static int
 on_ticket(SSL *tls, SSL_SESSION *session)
 {
     struct host *host = SSL_get_app_data(tls);
-    SSL_SESSION *copied;
 
-    if (host == NULL || !SSL_SESSION_is_resumable(session))
-        return 0;
-    copied = SSL_SESSION_dup(session);
-    if (copied != NULL)
-        tickets_put(&host->tickets, copied);
+    if (host != NULL && SSL_SESSION_is_resumable(session))
+        tickets_put(&host->tickets, session);
     return 0; /* the session itself stays the connection's */
 }
 
