@@ -23,8 +23,7 @@ exchange_open_tunnel(struct exchange *exchange, unsigned status, struct slice he
     pump_answer(exchange, head, early);
 }
 
-/* With TLS the end is a message, which cannot always be said at once. pump_watch() asks again.
- */
+/* With TLS the end is a message, which cannot always be said at once: pump_watch() waits. */
 static void
 carry_end_up(struct exchange *exchange)
 {
