@@ -1,4 +1,4 @@
-/* What keys and the table of 4-tuples promise. */
+/* What keys promise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include "pool/key.h"
-#include "pool/tuple_table.h"
 #include "tests/unit/pool/rig.h"
 
 static void
@@ -160,177 +159,6 @@ names_that_cannot_be_are_refused(void **state)
                      ERR_OK);
 }
 
-static struct address
-parsed(const char *text)
-{
-    struct address address;
-
-    assert_int_equal(address_parse(slice_of(text), &address), ERR_OK);
-    return address;
-}
-
-static void
-table_finds_a_connection_by_both_ends(void **state)
-{
-    struct tuple_table *table = tuple_table_new();
-    struct pool_key key = rig_key("a.test");
-    struct address local = parsed("10.0.0.1:40000");
-    struct address remote = parsed("10.0.0.2:80");
-    struct address other = parsed("10.0.0.2:81");
-    struct tuple_row *row = tuple_insert(table, &key, &local, &remote);
-
-    (void)state;
-    assert_true(tuple_holds(table, &local, &remote));
-    assert_false(tuple_holds(table, &remote, &local));
-    assert_false(tuple_holds(table, &local, &other));
-    tuple_remove(table, row);
-    assert_false(tuple_holds(table, &local, &remote));
-    tuple_table_free(table);
-}
-
-static void
-table_sees_through_ipv4_in_ipv6_clothes(void **state)
-{
-    struct tuple_table *table = tuple_table_new();
-    struct pool_key key = rig_key("a.test");
-    struct address plain_local = parsed("127.0.0.1:40000");
-    struct address plain_remote = parsed("127.0.0.1:3128");
-    struct address mapped_local = parsed("[::ffff:127.0.0.1]:40000");
-    struct address mapped_remote = parsed("[::ffff:127.0.0.1]:3128");
-    struct tuple_row *row = tuple_insert(table, &key, &mapped_local, &mapped_remote);
-
-    (void)state;
-    assert_true(tuple_holds(table, &plain_local, &plain_remote));
-    tuple_remove(table, row);
-    row = tuple_insert(table, &key, &plain_local, &plain_remote);
-    assert_true(tuple_holds(table, &mapped_local, &mapped_remote));
-    tuple_remove(table, row);
-    tuple_table_free(table);
-}
-
-static void
-ids_are_never_used_again(void **state)
-{
-    struct tuple_table *table = tuple_table_new();
-    struct pool_key key = rig_key("a.test");
-    struct address local = parsed("[::1]:40000");
-    struct address remote = parsed("[::1]:80");
-    uint64_t last_id = 0;
-
-    (void)state;
-    for (int i = 0; i < 3; i++) {
-        struct tuple_row *row = tuple_insert(table, &key, &local, &remote);
-
-        assert_true(row->id > last_id);
-        last_id = row->id;
-        tuple_remove(table, row);
-    }
-    tuple_table_free(table);
-}
-
-struct seen {
-    size_t rows;
-    struct tuple_view last;
-};
-
-static void
-on_view(const struct tuple_view *view, void *arg)
-{
-    struct seen *seen = arg;
-
-    seen->rows++;
-    seen->last = *view;
-}
-
-static void
-view_shows_what_the_owner_wrote(void **state)
-{
-    struct tuple_table *table = tuple_table_new();
-    struct pool_key key = rig_key("a.test");
-    struct address local = parsed("10.0.0.1:40000");
-    struct address remote = parsed("10.0.0.2:80");
-    struct tuple_row *row = tuple_insert(table, &key, &local, &remote);
-    struct seen seen = {0};
-
-    (void)state;
-    tuple_set_state(row, TUPLE_LEASED);
-    tuple_add(&row->uses, 3);
-    tuple_add(&row->sent_bytes, 10);
-    tuple_add(&row->received_bytes, 20);
-    tuple_set_path(row, &(struct stream_path){.rtt_us = 300, .rtt_min_us = 200, .cwnd = 10});
-    rig_advance_ms(7);
-    tuple_each(table, on_view, &seen);
-    assert_int_equal(seen.rows, 1);
-    assert_string_equal(seen.last.host, "a.test");
-    assert_int_equal(seen.last.port, 80);
-    assert_string_equal(tuple_state_word(seen.last.state), "leased");
-    assert_int_equal(seen.last.uses, 3);
-    assert_int_equal(seen.last.sent_bytes, 10);
-    assert_int_equal(seen.last.received_bytes, 20);
-    assert_int_equal(seen.last.path.rtt_us, 300);
-    assert_int_equal(seen.last.path.rtt_min_us, 200);
-    assert_int_equal(seen.last.path.cwnd, 10);
-    assert_null(seen.last.tls);
-    assert_int_equal(seen.last.age_ms, 7);
-    assert_int_equal(seen.last.idle_ms, 0);
-    assert_true(address_equal(&seen.last.local, &local));
-    assert_true(address_equal(&seen.last.remote, &remote));
-    tuple_remove(table, row);
-    tuple_table_free(table);
-}
-
-static void
-client_is_shown_until_the_connection_is_parked(void **state)
-{
-    struct tuple_table *table = tuple_table_new();
-    struct pool_key key = rig_key("a.test");
-    struct address local = parsed("10.0.0.1:40000");
-    struct address remote = parsed("10.0.0.2:80");
-    struct address first = parsed("10.0.0.3:50000");
-    struct address second = parsed("[2001:db8::3]:50000");
-    struct tuple_row *row = tuple_insert(table, &key, &local, &remote);
-    struct seen seen = {0};
-
-    (void)state;
-    tuple_each(table, on_view, &seen);
-    assert_int_equal(seen.last.client.any.sa_family, AF_UNSPEC);
-    tuple_set_client(table, row, &first);
-    tuple_each(table, on_view, &seen);
-    assert_true(address_equal(&seen.last.client, &first));
-    tuple_set_state(row, TUPLE_PARKED);
-    tuple_each(table, on_view, &seen);
-    assert_int_equal(seen.last.client.any.sa_family, AF_UNSPEC);
-    tuple_set_client(table, row, &second);
-    tuple_set_state(row, TUPLE_LEASED);
-    tuple_each(table, on_view, &seen);
-    assert_true(address_equal(&seen.last.client, &second));
-    tuple_remove(table, row);
-    tuple_table_free(table);
-}
-
-static void
-every_row_is_shown_once(void **state)
-{
-    enum { ROWS = 100 };
-    struct tuple_table *table = tuple_table_new();
-    struct pool_key key = rig_key("a.test");
-    struct address local = parsed("10.0.0.1:40000");
-    struct address remote = parsed("10.0.0.2:80");
-    struct tuple_row *rows[ROWS];
-    struct seen seen = {0};
-
-    (void)state;
-    for (int i = 0; i < ROWS; i++) {
-        address_set_port(&local, (uint16_t)(40000 + i));
-        rows[i] = tuple_insert(table, &key, &local, &remote);
-    }
-    tuple_each(table, on_view, &seen);
-    assert_int_equal(seen.rows, ROWS);
-    for (int i = 0; i < ROWS; i++)
-        tuple_remove(table, rows[i]);
-    tuple_table_free(table);
-}
-
 int
 main(void)
 {
@@ -342,12 +170,6 @@ main(void)
         cmocka_unit_test(shared_keys_go_by_address_and_port),
         cmocka_unit_test(source_is_given_by_family),
         cmocka_unit_test(names_that_cannot_be_are_refused),
-        cmocka_unit_test(table_finds_a_connection_by_both_ends),
-        cmocka_unit_test(table_sees_through_ipv4_in_ipv6_clothes),
-        cmocka_unit_test(ids_are_never_used_again),
-        cmocka_unit_test(view_shows_what_the_owner_wrote),
-        cmocka_unit_test(client_is_shown_until_the_connection_is_parked),
-        cmocka_unit_test(every_row_is_shown_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
