@@ -93,36 +93,19 @@ memory_rests() {
   equal "$(rss_kib)" "$before"
 }
 
-# lies COUNT KIND…: as many clients at once ask for names of each kind; each kind gets its status.
-lies() {
-  local count=$1 kind status=0 pids=()
-  shift
+# each_kind COUNT URL KIND:STATUS…: for every kind as many clients at once ask for its URL, which is what
+# URL becomes with the kind in the place of @; each kind gets its status.
+each_kind() {
+  local count=$1 url=$2 kind status=0 pids=()
+  shift 2
   for kind; do
-    abuse ask "$count" 2 "http://*.${kind%:*}.test:$origin_port/echo/x" >"$work/lie.${kind%:*}" &
+    abuse ask "$count" 2 "${url//@/${kind%:*}}" >"$work/kind.${kind//\//.}" &
     pids+=("$!")
   done
   children+=("${pids[@]}")
   wait "${pids[@]}"
   for kind; do
-    result=$(<"$work/lie.${kind%:*}")
-    echo "$kind $result"
-    at_least "$(saw "${kind#*:}")" 1 || status=1
-  done
-  return "$status"
-}
-
-# misdeeds COUNT PATH:STATUS…: the same with what an origin may do wrong.
-misdeeds() {
-  local count=$1 kind status=0 pids=()
-  shift
-  for kind; do
-    abuse ask "$count" 2 "$bad_origin${kind%:*}" >"$work/misdeed.${kind//\//.}" &
-    pids+=("$!")
-  done
-  children+=("${pids[@]}")
-  wait "${pids[@]}"
-  for kind; do
-    result=$(<"$work/misdeed.${kind//\//.}")
+    result=$(<"$work/kind.${kind//\//.}")
     echo "$kind $result"
     at_least "$(saw "${kind#*:}")" 1 || status=1
   done
@@ -150,9 +133,11 @@ attack "500 tunnels in which nothing is said" 5 \
   held tunnels 500 tunnels 500 2 "127.0.0.1:$((origin_port + 1))"
 attack "an origin that sends fields without end" 5 \
   run 502 50 ask 50 2 "$bad_origin/fields"
-attack "origins that misbehave otherwise" 5 misdeeds 20 /head:504 /line:502 /interim:103 \
-  '/cut/*:502' /deaf:504 /drip:200 /pour:200 /more:200 /silent:504
-attack "name servers that lie" 5 lies 20 good:200 wrongid:504 wrongname:504 loop:502 cut:502 \
+attack "origins that misbehave otherwise" 5 \
+  each_kind 20 "$bad_origin@" /head:504 /line:502 /interim:103 '/cut/*:502' /deaf:504 /drip:200 \
+  /pour:200 /more:200 /silent:504
+attack "name servers that lie" 5 \
+  each_kind 20 "http://*.@.test:$origin_port/echo/x" good:200 wrongid:504 wrongname:504 loop:502 cut:502 \
   malformed:502 many:502 slow:200 silent:504 circle:502 ever:200 never:200 servfail:502
 
 fresh_carpool
