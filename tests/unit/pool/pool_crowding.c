@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "pool/lease_inside.h"
 #include "tests/unit/pool/bench.h"
 
 static void
@@ -83,6 +84,38 @@ held_back_lease_waits_no_longer_than_its_deadline(void **state)
 }
 
 static void
+deadline_counts_from_the_first_queue(void **state)
+{
+    struct bench *bench = *state;
+    struct guest first = {.quota = "one"};
+    struct guest second = {.quota = "one"};
+    struct guest other = {.quota = "two"};
+    int origin = origin_open("127.0.0.1", 0, 8);
+    struct timeval deadline;
+
+    bench->settings.max_per_client = 1;
+    bench->settings.max_per_host = 1;
+    pool_configure(bench->pool, &bench->settings);
+    guest_hold(bench, &first, "127.0.0.1", origin_port(origin));
+    guest_ask(bench, &second, "127.0.0.1", origin_port(origin), LEASE_ANY);
+    assert_true(second.lease->is_held_back);
+    deadline = second.lease->queue_timer.ev_timeout;
+    /* Another one would be told apart from the first, however quickly it came. */
+    bench->settings.queue_timeout_ms *= 2;
+    pool_configure(bench->pool, &bench->settings);
+    lease_discard(&first.lease);
+    guest_hold(bench, &other, "127.0.0.1", origin_port(origin));
+    /* Its client may have it now, and the host not yet. */
+    assert_false(second.lease->is_held_back);
+    assert_int_equal(lease_state(second.lease), LEASE_WAITING);
+    assert_true(evutil_timercmp(&second.lease->queue_timer.ev_timeout, &deadline, ==));
+    lease_cancel(&second.lease);
+    lease_discard(&other.lease);
+    nothing_is_open(bench);
+    close(origin);
+}
+
+static void
 failed_and_pinned_leases_count_under_no_quota(void **state)
 {
     struct bench *bench = *state;
@@ -115,6 +148,7 @@ main(void)
         TEST(client_at_its_quota_waits_for_itself),
         TEST(held_back_lease_can_be_cancelled_at_any_time),
         TEST(held_back_lease_waits_no_longer_than_its_deadline),
+        TEST(deadline_counts_from_the_first_queue),
         TEST(failed_and_pinned_leases_count_under_no_quota),
     };
 

@@ -148,6 +148,26 @@ retry_never_takes_a_parked_connection(void **state)
 }
 
 static void
+retry_waits_for_its_own_dial(void **state)
+{
+    struct bench *bench = *state;
+    struct guest guest = {0};
+    struct guest other = {0};
+    int origin = origin_open("127.0.0.1", 0, 8);
+
+    guest_hold(bench, &guest, "127.0.0.1", origin_port(origin));
+    guest_hold(bench, &other, "127.0.0.1", origin_port(origin));
+    lease_renew(guest.lease);
+    /* What comes back meanwhile may be as dead as the one before. */
+    guest_park(&other);
+    assert_int_equal(bench_gauges(bench).parked, 1);
+    guest_wait(&guest);
+    assert_false(lease_facts(guest.lease)->may_be_stale);
+    lease_discard(&guest.lease);
+    close(origin);
+}
+
+static void
 connection_used_often_enough_is_closed(void **state)
 {
     struct bench *bench = *state;
@@ -453,6 +473,7 @@ main(void)
         TEST(longer_announced_timeout_does_not_lengthen_ours),
         TEST(unsafe_request_takes_only_what_was_just_used),
         TEST(retry_never_takes_a_parked_connection),
+        TEST(retry_waits_for_its_own_dial),
         TEST(connection_used_often_enough_is_closed),
         TEST(rule_holds_for_parked_connections_too),
         TEST(rule_holds_for_granted_connections_too),
