@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum err
 address_from_sockaddr(const struct sockaddr *any, struct address *address)
 {
@@ -174,8 +176,11 @@ address_equal(const struct address *a, const struct address *b)
     return address_equal_ip(a, b) && address_port(a) == address_port(b);
 }
 
-size_t
-address_put(const struct address *address, unsigned char to[ADDRESS_BYTES])
+/* A family, a port and the longest address. */
+#define ADDRESS_BYTES 19
+
+static size_t
+put(const struct address *address, unsigned char to[ADDRESS_BYTES])
 {
     bool is_v4 = address->any.sa_family == AF_INET;
     uint16_t port = address_port(address);
@@ -187,6 +192,16 @@ address_put(const struct address *address, unsigned char to[ADDRESS_BYTES])
     else
         memcpy(to + 3, &address->v6.sin6_addr, 16);
     return is_v4 ? 7 : 19;
+}
+
+uint64_t
+address_hash_two(const struct address *first, const struct address *second)
+{
+    unsigned char bytes[2 * ADDRESS_BYTES];
+    size_t size = put(first, bytes);
+
+    size += put(second, bytes + size);
+    return hash_bytes(bytes, size);
 }
 
 struct address

@@ -59,12 +59,10 @@ socklen_t address_size(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 
 /*
- * Family, port and address into to, for hashing: what address_equal() compares but for the
- * zone, so that equal addresses have equal bytes whatever else their structs hold. Returns how
- * many bytes these are.
+ * Of two in this order, by family, port and address: what address_equal() compares but for the
+ * zone, so that equal addresses have equal hashes whatever else their structs hold.
  */
-#define ADDRESS_BYTES 19
-size_t address_put(const struct address *address, unsigned char to[ADDRESS_BYTES]);
+uint64_t address_hash_two(const struct address *first, const struct address *second);
 
 /* Same but for the port. */
 bool address_equal_ip(const struct address *a, const struct address *b);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "pool/memo.h"
 
@@ -56,16 +55,6 @@ path_of(const struct pool_key *key, const struct address *address)
     return path;
 }
 
-static uint64_t
-hash_of(const struct path *path)
-{
-    unsigned char bytes[2 * ADDRESS_BYTES];
-    size_t size = address_put(&path->from, bytes);
-
-    size += address_put(&path->to, bytes + size);
-    return hash_bytes(bytes, size);
-}
-
 static struct failure *
 failure_of(struct memo *memo)
 {
@@ -85,7 +74,8 @@ has_path(const struct map_node *node, const void *arg)
 static struct memo *
 find(struct memos *failures, const struct path *path, uint64_t now_us)
 {
-    return memos_find(failures, hash_of(path), has_path, path, now_us);
+    return memos_find(failures, address_hash_two(&path->from, &path->to), has_path, path,
+                      now_us);
 }
 
 /* Is it the far end's word, or the silence between? */
@@ -116,7 +106,7 @@ holddown_note_failure(struct holddown *holddown, const struct pool_key *key,
     } else {
         memo = xcalloc(1, sizeof(struct failure));
         failure_of(memo)->path = path;
-        memos_add(failures, memo, hash_of(&path), until_us);
+        memos_add(failures, memo, address_hash_two(&path.from, &path.to), until_us);
     }
     failure_of(memo)->err = err;
     failure_of(memo)->held_until_us = now_us + (uint64_t)for_ms * 1000;

@@ -54,16 +54,6 @@ ends_of(const struct address *local, const struct address *remote)
     return (struct tuple_ends){address_unmapped(local), address_unmapped(remote)};
 }
 
-static uint64_t
-ends_hash(const struct tuple_ends *ends)
-{
-    unsigned char bytes[2 * ADDRESS_BYTES];
-    size_t size = address_put(&ends->local, bytes);
-
-    size += address_put(&ends->remote, bytes + size);
-    return hash_bytes(bytes, size);
-}
-
 static bool
 has_ends(const struct map_node *node, const void *key)
 {
@@ -121,7 +111,7 @@ tuple_insert(struct tuple_table *table, const struct pool_key *key, const struct
     row->opened_us = clock_now_us();
     row->port = key->port;
     memcpy(row->host, key->host, host_size);
-    row->node.hash = ends_hash(&ends);
+    row->node.hash = address_hash_two(&ends.local, &ends.remote);
     shard = shard_of(table, row->node.hash);
     pthread_mutex_lock(&shard->lock);
     map_insert(&shard->rows, &row->node);
@@ -152,7 +142,7 @@ tuple_holds(struct tuple_table *table, const struct address *local,
             const struct address *remote)
 {
     struct tuple_ends ends = ends_of(local, remote);
-    uint64_t hash = ends_hash(&ends);
+    uint64_t hash = address_hash_two(&ends.local, &ends.remote);
     struct tuple_shard *shard = shard_of(table, hash);
     bool is_held;
 

@@ -197,6 +197,25 @@ map_finds_what_is_in_it_and_shrinks_when_emptied(void **state)
 }
 
 static void
+equal_addresses_have_equal_hashes(void **state)
+{
+    struct address a = {.v4 = {.sin_family = AF_INET, .sin_port = htons(80)}};
+    struct address b;
+    struct address other;
+    uint64_t hash;
+
+    (void)state;
+    memset(&b, 'x', sizeof(b)); /* what lies in the rest of its struct */
+    b.v4 = a.v4;
+    assert_int_equal(address_parse(SLICE("[::1]:80"), &other), ERR_OK);
+    hash = address_hash_two(&a, &other);
+    assert_true(address_hash_two(&b, &other) == hash);
+    assert_true(address_hash_two(&other, &a) != hash);
+    address_set_port(&b, 81);
+    assert_true(address_hash_two(&b, &other) != hash);
+}
+
+static void
 hashes_depend_on_every_byte(void **state)
 {
     char text[32] = "0123456789abcdefghijklmnopqrstu";
@@ -242,6 +261,7 @@ main(void)
         cmocka_unit_test(disguised_addresses_are_seen_through),
         cmocka_unit_test(ranges_hold_what_they_say),
         cmocka_unit_test(map_finds_what_is_in_it_and_shrinks_when_emptied),
+        cmocka_unit_test(equal_addresses_have_equal_hashes),
         cmocka_unit_test(hashes_depend_on_every_byte),
         cmocka_unit_test(shards_are_chosen_evenly_by_the_top_bits),
     };
