@@ -42,7 +42,7 @@ struct pool_settings {
     unsigned max_parked;          /* of these, parked; the least recently used one goes */
     unsigned max_tunnels;
     unsigned max_pinned;  /* connections that belong to one client each */
-    unsigned max_waiting; /* leases that queue, and those held back; ERR_QUEUE_FULL beyond */
+    unsigned max_waiting; /* leases that queue, or are held back, each; ERR_QUEUE_FULL beyond */
     unsigned max_hosts;   /* remembered while nothing is open to them */
     unsigned fresh_for_unsafe_ms; /* "just used": what non-idempotent requests may still take */
     unsigned quarantine_ms; /* no reuse of a host that sent bytes nobody asked for; 0: off */
