@@ -70,13 +70,14 @@ err_of_library(const SSL *tls)
 }
 
 /*
- * A fatal error was met: the library is back in the handshake, without a step to do in it, or
- * anything to wait for. In the midst of a message, a ticket say, it is back there, too.
+ * A fatal error was met. The library is back in the handshake then, as it is in the midst of a
+ * message, and may ask for room for its alert, or for more to read, for ever: nothing else that
+ * it says of itself tells these apart.
  */
 static bool
 is_broken(const SSL *tls)
 {
-    return SSL_in_init(tls) && (SSL_get_state(tls) == TLS_ST_OK || SSL_want_nothing(tls));
+    return SSL_in_init(tls) && strcmp(SSL_state_string(tls), "SSLERR") == 0;
 }
 
 /* Of a call that did not succeed. */
@@ -324,7 +325,7 @@ stream_tls_finish(struct stream *stream)
 void
 stream_tls_free(struct stream *stream)
 {
-    /* Said once, unheard if need be: the session is kept only where the end was proper. */
+    /* Said once, unheard if need be: behind it nobody takes the end for a cut. */
     prepare();
     if (!SSL_in_init(stream->tls))
         (void)SSL_shutdown(stream->tls);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -103,33 +104,46 @@ new_keys_that_wait_for_room_are_nothing_to_read(void **state)
     tls_peer_close(&peer);
 }
 
-/* A ticket that takes two records: the second is held back, and with it all that we say. */
+enum { RECORDS = 4096 };
+
+/* Sends the first record of a ticket that takes two, and returns what else there is of it. */
+static size_t
+say_half_a_ticket(struct tls_peer *peer, char *rest)
+{
+    /* A record's head, its type and its tag add 22 bytes. */
+    enum { HALF = 512 + 22 };
+    static const char much[1000];
+    BIO *caught = BIO_new(BIO_s_mem());
+    char records[RECORDS];
+    int size;
+
+    SSL_SESSION_set1_ticket_appdata(SSL_get_session(peer->server), much, sizeof(much));
+    assert_true(SSL_set_max_send_fragment(peer->server, 512));
+    SSL_set0_wbio(peer->server, caught);
+    assert_true(SSL_new_session_ticket(peer->server));
+    assert_int_equal(SSL_do_handshake(peer->server), 1);
+    size = BIO_read(caught, records, sizeof(records));
+    assert_true(size > HALF);
+    assert_int_equal(write(peer->theirs, records, HALF), HALF);
+    memcpy(rest, records + HALF, (size_t)size - HALF);
+    return (size_t)size - HALF;
+}
+
+/* The second record is held back, and with it all that we say. */
 static void
 end_waits_for_the_rest_of_a_ticket(void **state)
 {
-    static const char much[1000];
     struct tls_peer peer;
     struct stream *stream = tls_peer_greeted(&peer);
-    BIO *caught = BIO_new(BIO_s_mem());
-    char records[4096], text[8];
+    char rest[RECORDS], text[8];
+    size_t size = say_half_a_ticket(&peer, rest);
     size_t count;
-    int size;
 
     (void)state;
-    SSL_SESSION_set1_ticket_appdata(SSL_get_session(peer.server), much, sizeof(much));
-    assert_true(SSL_set_max_send_fragment(peer.server, 512));
-    SSL_set0_wbio(peer.server, caught);
-    assert_true(SSL_new_session_ticket(peer.server));
-    assert_int_equal(SSL_do_handshake(peer.server), 1);
-    size = BIO_read(caught, records, sizeof(records));
-    /* A record's head, its type and its tag add 22 bytes. */
-    assert_true(size > 512 + 22);
-    assert_int_equal(write(peer.theirs, records, 512 + 22), 512 + 22);
     assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_AGAIN);
     assert_true(stream_must_read(stream));
     assert_int_equal(stream_finish(stream), ERR_AGAIN);
-    assert_int_equal(write(peer.theirs, records + 512 + 22, (size_t)size - 512 - 22),
-                     size - 512 - 22);
+    assert_int_equal(write(peer.theirs, rest, size), size);
     assert_int_equal(stream_finish(stream), ERR_OK);
     assert_true(peer_sees_the_end(&peer));
     tls_peer_close(&peer);
@@ -173,6 +187,30 @@ error_is_told_though_its_alert_waits_for_room(void **state)
     tls_peer_close(&peer);
 }
 
+/* The same where it comes in the midst of a message of TLS, of which more is waited for. */
+static void
+error_in_a_ticket_is_told_though_its_alert_waits(void **state)
+{
+    struct tls_peer peer;
+    struct stream *stream = peer_filled(&peer);
+    char rest[RECORDS], text[8];
+    size_t count;
+    enum err err;
+
+    (void)state;
+    tls_peer_say(&peer, "last");
+    say_half_a_ticket(&peer, rest);
+    assert_int_equal(write(peer.theirs, "no record at all", 16), 16);
+    assert_int_equal(stream_read(stream, text, sizeof(text), &count), ERR_OK);
+    assert_int_equal(count, 4);
+    assert_true(stream_has_more(stream));
+    for (int times = 0; times < 3; times++) {
+        err = stream_read(stream, text, sizeof(text), &count);
+        assert_true(err != ERR_OK && err != ERR_AGAIN && err != ERR_CLOSED);
+    }
+    tls_peer_close(&peer);
+}
+
 int
 main(void)
 {
@@ -182,6 +220,7 @@ main(void)
         cmocka_unit_test(end_waits_for_the_rest_of_a_ticket),
         cmocka_unit_test(end_that_nobody_can_hear_fails),
         cmocka_unit_test(error_is_told_though_its_alert_waits_for_room),
+        cmocka_unit_test(error_in_a_ticket_is_told_though_its_alert_waits),
     };
 
     /* As the program does: OpenSSL writes without MSG_NOSIGNAL. */
