@@ -139,6 +139,19 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
     finish(arg, ERR_TLS_TIMEOUT);
 }
 
+/*
+ * A session goes on by the word of the handshake that it began with, and with it what was
+ * checked then: without this, tickets for tickets, an expired certificate would last for ever.
+ */
+static bool
+has_expired(const SSL *tls, SSL_SESSION *session)
+{
+    const X509 *certificate = SSL_SESSION_get0_peer(session);
+
+    return SSL_get_verify_mode(tls) != SSL_VERIFY_NONE && certificate != NULL &&
+           X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0;
+}
+
 /* Goes on from where an earlier connection to this host ended, if it gave us the means. */
 static void
 resume(SSL *tls, struct host *host)
@@ -147,7 +160,8 @@ resume(SSL *tls, struct host *host)
 
     if (session == NULL)
         return;
-    (void)SSL_set_session(tls, session); /* where it will not, the handshake is a full one */
+    if (!has_expired(tls, session))
+        (void)SSL_set_session(tls, session); /* where it will not, the handshake is full */
     SSL_SESSION_free(session);
 }
 

@@ -113,8 +113,11 @@ on_ticket(SSL *tls, SSL_SESSION *session)
 {
     struct host *host = SSL_get_app_data(tls);
 
+    /* Within a call that is judged by what it leaves in the queue of errors. */
+    ERR_set_mark();
     if (host != NULL && SSL_SESSION_is_resumable(session))
         tickets_put(&host->tickets, session);
+    ERR_pop_to_mark();
     return 0; /* the session itself stays the connection's */
 }
 

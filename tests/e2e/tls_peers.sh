@@ -196,4 +196,24 @@ claim "… and other hosts are not" \
   tells $((tls_port + 3)) tls_certificate "$kin" "signed by nobody but itself"
 claim "… while the usual authority holds for all others" gives "$tls_port"
 claim "what is trusted is kept, each on its own" nothing_is_left 4
+
+# --- what was good once ---------------------------------------------------------------------------------
+
+served_and_resumed() {
+  local before
+  before=$(metric upstream_tls_handshakes_resumed_total)
+  gives "$picky_port" &&
+    equal "$(metric upstream_tls_handshakes_resumed_total)" $((before + 1))
+}
+
+at=127.0.0.1
+last=$(($(date +%s) + 8))
+certificate soon "$here_names" "" "$(date -u -d "@$last" +%Y%m%d%H%M%SZ)"
+picky_start -cert ../soon.pem -key ../soon.key
+claim "an origin whose certificate expires soon is served" gives "$picky_port"
+claim "… and resumed" served_and_resumed
+wait_until 20 eval '[ "$(date +%s)" -gt "$last" ]'
+claim "once it has expired, the session that it began is not resumed" \
+  tells "$picky_port" tls_certificate "$kin" "its certificate has expired"
+picky_stop
 done_testing
