@@ -123,20 +123,35 @@ trust_store(struct trust *trust)
     return store;
 }
 
-bool
-trust_file_is_good(const char *ca_file)
+/* Has it certificates, up to its end? */
+static bool
+has_authorities(const char *ca_file)
 {
     BIO *from = BIO_new_file(ca_file, "r");
+    char no_phrase[] = ""; /* nobody is there to be asked for one */
     bool is_any = false;
     X509 *authority;
 
     if (from == NULL)
         return false;
-    while ((authority = PEM_read_bio_X509_AUX(from, NULL, NULL, NULL)) != NULL) {
+    while ((authority = PEM_read_bio_X509_AUX(from, NULL, NULL, no_phrase)) != NULL) {
         X509_free(authority);
         is_any = true;
     }
     BIO_free(from);
     /* Behind the last one no other begins. */
     return is_any && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
+
+bool
+trust_file_is_good(const char *ca_file)
+{
+    X509_STORE *store;
+
+    if (!has_authorities(ca_file))
+        return false;
+    /* What else is in it has to be read, too: lists of what was revoked, or keys. */
+    store = store_new(ca_file);
+    X509_STORE_free(store);
+    return store != NULL;
 }

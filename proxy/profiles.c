@@ -147,6 +147,47 @@ make_profile(struct line *line, char *const values[WORD_COUNT], const char *ca_f
     return ERR_OK;
 }
 
+/* ---- what is the same is one ---- */
+
+/* One of the others that is the same, or NULL. */
+static struct tls_profile *
+find_same(const struct profiles *others, const struct tls_profile *profile)
+{
+    const struct line *line;
+
+    if (tls_profile_is_same(others->rest, profile))
+        return others->rest;
+    TAILQ_FOREACH (line, &others->list, entry)
+        if (tls_profile_is_same(line->profile, profile))
+            return line->profile;
+    return NULL;
+}
+
+static void
+share_trust(struct tls_profile *profile, const struct profiles *others)
+{
+    const struct line *line;
+
+    tls_profile_share_trust(profile, others->rest);
+    TAILQ_FOREACH (line, &others->list, entry)
+        tls_profile_share_trust(profile, line->profile);
+}
+
+/* Takes one of the others that is the same; else, what can be shared with them. */
+static void
+adopt(struct tls_profile **profile, const struct profiles *others)
+{
+    struct tls_profile *same = find_same(others, *profile);
+
+    if (same == NULL) {
+        share_trust(*profile, others);
+        return;
+    }
+    tls_profile_ref(same);
+    tls_profile_unref(*profile);
+    *profile = same;
+}
+
 /* What follows are the parts of a rule. */
 static enum err
 make_rule(struct line *line, struct slice parts, bool has_users, char *why, size_t size)
@@ -191,7 +232,7 @@ add_line(struct profiles *profiles, const struct profiles_setup *setup, struct s
     if (err == ERR_OK)
         err = make_profile(line, values, setup->ca_file, why, size);
     if (err == ERR_OK) {
-        tls_profile_share_trust(line->profile, profiles->rest);
+        adopt(&line->profile, profiles);
         err = make_rule(line, rest, setup->has_users, why, size);
     }
     if (err == ERR_OK)
@@ -258,34 +299,6 @@ profiles_free(struct profiles *profiles)
 }
 
 /* ---- after a reload ---- */
-
-/* One of the others that is the same, or NULL. */
-static struct tls_profile *
-find_same(const struct profiles *others, const struct tls_profile *profile)
-{
-    const struct line *line;
-
-    if (tls_profile_is_same(others->rest, profile))
-        return others->rest;
-    TAILQ_FOREACH (line, &others->list, entry)
-        if (tls_profile_is_same(line->profile, profile))
-            return line->profile;
-    return NULL;
-}
-
-static void
-adopt(struct tls_profile **profile, const struct profiles *others)
-{
-    struct tls_profile *same = find_same(others, *profile);
-
-    if (same == NULL) {
-        tls_profile_share_trust(*profile, others->rest);
-        return;
-    }
-    tls_profile_ref(same);
-    tls_profile_unref(*profile);
-    *profile = same;
-}
 
 void
 profiles_adopt(struct profiles *profiles, const struct profiles *others)

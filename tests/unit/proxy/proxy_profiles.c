@@ -24,6 +24,7 @@ struct place {
     char empty[64];
     char torn[64];   /* one certificate and the beginning of another */
     char locked[64]; /* a key that cannot be read without its pass phrase */
+    char listed[64]; /* a certificate, and a list of what was revoked that is none */
 };
 
 static void
@@ -73,12 +74,17 @@ set_up(void **state)
     snprintf(place->empty, sizeof(place->empty), "%s/empty.pem", place->directory);
     snprintf(place->torn, sizeof(place->torn), "%s/torn.pem", place->directory);
     snprintf(place->locked, sizeof(place->locked), "%s/locked.pem", place->directory);
+    snprintf(place->listed, sizeof(place->listed), "%s/listed.pem", place->directory);
     write_pem(place->pem);
     write_pem(place->other_pem);
     write_pem(place->torn);
+    write_pem(place->listed);
     write_locked(place->locked);
     file = fopen(place->torn, "a");
     fputs("-----BEGIN CERTIFICATE-----\nMIIB\n", file);
+    fclose(file);
+    file = fopen(place->listed, "a");
+    fputs("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", file);
     fclose(file);
     file = fopen(place->empty, "w");
     fclose(file);
@@ -96,6 +102,7 @@ tear_down(void **state)
     unlink(place->empty);
     unlink(place->torn);
     unlink(place->locked);
+    unlink(place->listed);
     rmdir(place->directory);
     free(place);
     return 0;
@@ -168,7 +175,6 @@ first_line_that_matches_decides(void **state)
         profiles_of("verify off host a.test\n verify off host .test # others\n");
 
     (void)state;
-    assert_int_not_equal(number_for(profiles, "a.test"), number_for(profiles, "b.test"));
     assert_int_not_equal(number_for(profiles, "a.test"), number_for(profiles, "a.example"));
     assert_int_equal(number_for(profiles, "a.example"), number_for(profiles, "b.example"));
     assert_string_equal(line_for(profiles, "a.test"), "verify off host a.test");
@@ -220,6 +226,34 @@ changed_file_is_another_profile(void **state)
     profiles_free(after);
 }
 
+static void
+lines_of_equal_terms_are_one_profile(void **state)
+{
+    const struct place *place = *state;
+    char text[512];
+    struct profiles *before;
+    struct profiles *after;
+
+    snprintf(text, sizeof(text),
+             "ca %s host a.test\n verify off host b.test\n ca %s host c.test\n"
+             "verify off host d.test\n ca %s certificate %s host e.test",
+             place->other_pem, place->other_pem, place->other_pem, place->pem);
+    before = profiles_of(text);
+    assert_int_equal(number_for(before, "a.test"), number_for(before, "c.test"));
+    assert_int_equal(number_for(before, "b.test"), number_for(before, "d.test"));
+    assert_int_not_equal(number_for(before, "a.test"), number_for(before, "b.test"));
+    assert_int_not_equal(number_for(before, "a.test"), number_for(before, "e.test"));
+    assert_ptr_equal(store_for(before, "a.test"), store_for(before, "e.test"));
+    /* So a reload that changes none leaves the connections of all in use. */
+    after = profiles_of(text);
+    profiles_adopt(after, before);
+    for (const char *host = "a.test\0b.test\0c.test\0d.test\0e.test\0"; *host != '\0';
+         host += strlen(host) + 1)
+        assert_int_equal(number_for(before, host), number_for(after, host));
+    profiles_free(before);
+    profiles_free(after);
+}
+
 /* Of the same file; a reload that changes something else does not read it again. */
 static void
 authorities_are_read_once_for_all(void **state)
@@ -254,6 +288,8 @@ file_of(const struct place *place, char letter)
         return place->other_pem;
     case 'l':
         return place->locked;
+    case 'r':
+        return place->listed;
     case 't':
         return place->torn;
     default:
@@ -262,8 +298,9 @@ file_of(const struct place *place, char letter)
 }
 
 /*
- * %e, %p, %o, %t and %l in a line: a file with nothing in it, one that is good, another such,
- * one that was cut off, a key that has a pass phrase. Whoever asks for that waits for a person.
+ * %e, %p, %o, %t, %r and %l in a line: a file with nothing in it, one that is good, another
+ * such, one that was cut off, one with a bad list of what was revoked, a key that has a pass
+ * phrase. Whoever asks for that waits for a person.
  */
 static void
 bad_lines_are_named(void **state)
@@ -280,6 +317,7 @@ bad_lines_are_named(void **state)
         {"ca /nowhere/at.all host a.test", "line 1: /nowhere/at.all: there is no such thing"},
         {"ca %e host a.test", "/empty.pem: there is no certificate in it; expected PEM"},
         {"ca %t host a.test", "/torn.pem: bad end line"},
+        {"ca %r host a.test", "/listed.pem: "},
         {"certificate %e host a.test", "/empty.pem: there is no certificate in it"},
         {"certificate %p key %e host a.test",
          "/empty.pem: there is no key in it; expected PEM"},
@@ -337,6 +375,8 @@ main(void)
         cmocka_unit_test(first_line_that_matches_decides),
         cmocka_unit_test(same_lines_keep_their_connections_and_others_do_not),
         cmocka_unit_test_setup_teardown(changed_file_is_another_profile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_of_equal_terms_are_one_profile, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(authorities_are_read_once_for_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_lines_are_named, set_up, tear_down),
         cmocka_unit_test(trusted_file_must_be_one),
