@@ -8,11 +8,14 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "proxy/farewell.h"
 
 /* The log, the event loop, files being read, and some who look at the admin's pages. */
 #define OWN 32
 /* A worker's event loop, mailbox, spares and name servers over UDP and TCP. */
 #define OWN_PER_WORKER 10
+/* And of each of its listeners: itself, its spare, and those who were told to go. */
+#define OWN_PER_LISTENER (2 + FAREWELL_PLACES)
 
 void
 descriptors_raise(void)
@@ -70,7 +73,7 @@ fit_parked(struct config *config, uint64_t descriptors)
 void
 descriptors_fit(struct config *config, size_t workers)
 {
-    uint64_t own = OWN + workers * (OWN_PER_WORKER + 2 * config->listener_count);
+    uint64_t own = OWN + workers * (OWN_PER_WORKER + config->listener_count * OWN_PER_LISTENER);
     bool is_lowered = false;
     struct rlimit limit;
 

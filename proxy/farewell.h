@@ -13,7 +13,7 @@
  * (RFC 9112 §9.6): so each stays for a moment, and nothing is read from it. As many as there
  * are places; one more, and the first goes. Embedded; its base's thread.
  */
-#define FAREWELL_PLACES 16
+#define FAREWELL_PLACES 8
 
 struct farewell {
     struct event *timer;

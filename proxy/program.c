@@ -59,9 +59,9 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_farewell(struct letter *letter)
+on_departure(struct letter *letter)
 {
-    struct program *program = ((struct farewell *)letter)->program;
+    struct program *program = ((struct departure *)letter)->program;
 
     program->running--;
     if (program->running == 0)
@@ -158,7 +158,7 @@ static enum err
 add_worker(struct program *program, size_t number, size_t count)
 {
     int *fds = xcalloc(program->listening.proxy_count + 1, sizeof(*fds));
-    struct farewell *farewell = &program->farewells[number];
+    struct departure *departure = &program->departures[number];
     struct worker_setup setup = {
         .config = program->config,
         .pool = program->pool,
@@ -173,12 +173,12 @@ add_worker(struct program *program, size_t number, size_t count)
         .workers = program->workers,
         .worker_count = count,
         .main = program->mailbox,
-        .on_done = &farewell->letter,
+        .on_done = &departure->letter,
     };
     enum err err;
 
-    farewell->letter.on_mail = on_farewell;
-    farewell->program = program;
+    departure->letter.on_mail = on_departure;
+    departure->program = program;
     listening_take(&program->listening, number, fds);
     err = worker_new(&setup, &program->workers[number]);
     if (err == ERR_OK)
@@ -193,7 +193,7 @@ start_workers(struct program *program, size_t count, struct complaint *complaint
     enum err err = ERR_OK;
 
     program->workers = xcalloc(count, sizeof(struct worker *));
-    program->farewells = xcalloc(count, sizeof(program->farewells[0]));
+    program->departures = xcalloc(count, sizeof(program->departures[0]));
     for (size_t i = 0; i < count && err == ERR_OK; i++)
         err = add_worker(program, i, count);
     for (size_t i = 0; i < count && err == ERR_OK; i++) {
@@ -372,7 +372,7 @@ program_fini(struct program *program)
     if (program->deadline != NULL)
         event_free(program->deadline);
     mailbox_free(program->mailbox);
-    free(program->farewells);
+    free(program->departures);
     if (program->base != NULL)
         event_base_free(program->base);
     config_unref(program->first);

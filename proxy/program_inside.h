@@ -14,8 +14,8 @@
 struct program;
 
 /* A worker's letter that it is done. */
-struct farewell {
-    struct letter letter; /* first, so that the letter is the farewell */
+struct departure {
+    struct letter letter; /* first, so that the letter is the departure */
     struct program *program;
 };
 
@@ -32,11 +32,11 @@ struct program {
     struct cache *names;
     struct admin *admin;
     struct worker **workers;
-    struct farewell *farewells;
+    struct departure *departures;
     size_t worker_count;
     _Atomic unsigned all_clients;
     struct limit_table *limits;
-    size_t running; /* workers that were started and have not said farewell */
+    size_t running; /* workers that were started and have not departed */
     struct overview overview;
     struct event *signals[3];
     struct event *janitor;
