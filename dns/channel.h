@@ -44,9 +44,10 @@ void channel_query(struct channel *channel, const char *name, enum dns_family fa
 
 /*
  * The next of the names to ask for a name; *number begins at 0 and is moved on; false past the
- * last. A single label is tried below each search domain and then as it is; any other name only
- * as it is, whatever resolv.conf's ndots says, lest each name of the web is told to the search
- * domains' servers as well, and one of these can answer for it.
+ * last. A single label is tried below each search domain, unless resolv.conf says ndots:0, and
+ * then as it is; any other name only as it is, whatever resolv.conf's ndots says, lest each
+ * name of the web is told to the search domains' servers as well, and one of these can answer
+ * for it.
  */
 bool channel_candidate(const struct channel *channel, const struct name *name, unsigned *number,
                        char candidate[NAME_SIZE]);

@@ -108,7 +108,7 @@ judge_all(struct pool *pool, struct upstream_list *list)
     while ((upstream = TAILQ_FIRST(list)) != NULL) {
         TAILQ_REMOVE(list, upstream, in_shard);
         pulse = pool_probe(pool, &upstream->bucket->key, &upstream->stream);
-        /* In doubt the next sweep will know, and nobody is given it before. */
+        /* In doubt the next sweep will know; whoever takes it before that probes it, too. */
         if (pulse == PULSE_QUIET || pulse == PULSE_UNSURE) {
             shelf_give(pool->shelf, upstream);
             continue;

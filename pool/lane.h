@@ -76,6 +76,6 @@ void pool_note_stray(struct pool *pool, const struct pool_key *key,
 void pool_note_end(struct pool *pool, const struct upstream *upstream);
 
 /* May connections to this host be used more than once? Any thread. */
-bool pool_trusts(struct pool *pool, const struct pool_key *key);
+bool pool_may_reuse(struct pool *pool, const struct pool_key *key);
 
 #endif

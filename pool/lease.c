@@ -94,7 +94,7 @@ find_fault(struct lease *lease, struct upstream *upstream)
         pool_note_end(lane->pool, upstream);
         return MISS_PROBE;
     }
-    if (upstream->uses > 0 && !pool_trusts(lane->pool, &lease->key))
+    if (upstream->uses > 0 && !pool_may_reuse(lane->pool, &lease->key))
         return MISS_QUARANTINED;
     return MISS_NONE;
 }

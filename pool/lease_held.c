@@ -171,7 +171,7 @@ may_be_shared(struct lease *lease, const struct park_terms *terms)
 {
     if (lease->is_tunnel || lease->is_pinned || !may_serve_again(lease, terms))
         return false;
-    if (pool_trusts(lease->lane->pool, &lease->key))
+    if (pool_may_reuse(lease->lane->pool, &lease->key))
         return true;
     lease->upstream->loss = MISS_QUARANTINED;
     return false;

@@ -208,7 +208,7 @@ pool_note_end(struct pool *pool, const struct upstream *upstream)
 }
 
 bool
-pool_trusts(struct pool *pool, const struct pool_key *key)
+pool_may_reuse(struct pool *pool, const struct pool_key *key)
 {
     return limit_of(&pool->limits.quarantine_ms) == 0 ||
            !quarantine_holds(pool->quarantine, key);

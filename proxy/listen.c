@@ -197,8 +197,8 @@ turn_away_by_spare(struct listener *listener)
 }
 
 /*
- * Nobody was accepted. May more be? Out of descriptors, what is worth least goes: a parked
- * connection, then a client that rests.
+ * Nobody was accepted. May more be? Out of descriptors, what is worth least goes: who
+ * was told to go and may still be reading it, a parked connection, then a client that rests.
  */
 static bool
 goes_on_after(struct listener *listener, int number)
