@@ -143,7 +143,7 @@ world_fail(struct world *world, const char *format, ...)
 void
 world_clean(struct world *world)
 {
-    static const char *names[] = {"hosts", "zone", "access.log", "carpool.conf"};
+    static const char *names[] = {"hosts", "zone", "users", "access.log", "carpool.conf"};
     char path[128];
 
     program_kill(&world->carpool);
