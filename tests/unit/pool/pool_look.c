@@ -141,6 +141,16 @@ on_waiting(const struct waiting_view *view, void *arg)
     queue->views[queue->count++] = *view;
 }
 
+/* This guest, for this origin, since 70 ms ago at least. */
+static void
+waits_for(const struct waiting_view *view, const struct guest *guest, int origin)
+{
+    assert_string_equal(view->host, "127.0.0.1");
+    assert_int_equal(view->port, origin_port(origin));
+    assert_true(address_equal(&view->client, &guest->client));
+    assert_true(view->waited_ms >= 70);
+}
+
 static void
 those_who_queue_are_shown_and_nobody_else(void **state)
 {
@@ -161,11 +171,8 @@ those_who_queue_are_shown_and_nobody_else(void **state)
     guest_ask(bench, &guests[2], "127.0.0.1", origin_port(origin), LEASE_ANY);
     pool_each_waiting(bench->pool, on_waiting, &queue);
     assert_int_equal(queue.count, 2);
-    assert_string_equal(queue.views[0].host, "127.0.0.1");
-    assert_int_equal(queue.views[0].port, origin_port(origin));
-    assert_true(address_equal(&queue.views[0].client, &guests[1].client));
+    waits_for(&queue.views[0], &guests[1], origin);
     assert_true(address_equal(&queue.views[1].client, &guests[2].client));
-    assert_true(queue.views[0].waited_ms >= 70);
     lease_cancel(&guests[2].lease);
     guest_park(&guests[0]);
     guest_wait(&guests[1]);
@@ -193,10 +200,7 @@ those_whom_their_clients_cap_holds_back_are_shown(void **state)
     fakes.added_us += 70000;
     pool_each_waiting(bench->pool, on_waiting, &queue);
     assert_int_equal(queue.count, 1);
-    assert_string_equal(queue.views[0].host, "127.0.0.1");
-    assert_int_equal(queue.views[0].port, origin_port(origin));
-    assert_true(address_equal(&queue.views[0].client, &guests[1].client));
-    assert_true(queue.views[0].waited_ms >= 70);
+    waits_for(&queue.views[0], &guests[1], origin);
     guest_park(&guests[0]);
     guest_wait(&guests[1]);
     queue.count = 0;
