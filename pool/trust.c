@@ -150,6 +150,7 @@ trust_file_is_good(const char *ca_file)
 
     if (!has_authorities(ca_file))
         return false;
+    ERR_clear_error(); /* its end was no error */
     /* What else is in it has to be read, too: lists of what was revoked, or keys. */
     store = store_new(ca_file);
     X509_STORE_free(store);

@@ -317,7 +317,7 @@ bad_lines_are_named(void **state)
         {"ca /nowhere/at.all host a.test", "line 1: /nowhere/at.all: there is no such thing"},
         {"ca %e host a.test", "/empty.pem: there is no certificate in it; expected PEM"},
         {"ca %t host a.test", "/torn.pem: bad end line"},
-        {"ca %r host a.test", "/listed.pem: "},
+        {"ca %r host a.test", "/listed.pem: wrong tag"},
         {"certificate %e host a.test", "/empty.pem: there is no certificate in it"},
         {"certificate %p key %e host a.test",
          "/empty.pem: there is no key in it; expected PEM"},
